@@ -47,6 +47,7 @@ LAYERS = (
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 MODULE_LINES = 400
+ONE_FILE = {"verify_release.py": 580}  # is handed to recipients as one file, and so cannot be divided
 # Sizes are today's and may only come down; what a feature needs is agreed with it. Aimed at are 5,400 and 7,500 lines
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
 KERNEL_LINES = 7_585  # the flat modules, plugins/ and protocols/
@@ -318,8 +319,8 @@ def sizes(root: Path) -> Iterator[str]:
     """No module, and neither kernel nor framework, is longer than agreed."""
     tree = modules(root)
     for module in tree.values():
-        if module.lines() > MODULE_LINES:
-            yield f"{module.shown}:{module.lines()}: {module.lines()} lines, at most {MODULE_LINES} are agreed"
+        if module.lines() > (most := ONE_FILE.get(module.path.name, MODULE_LINES)):
+            yield f"{module.shown}:{module.lines()}: {module.lines()} lines, at most {most} are agreed"
     source = root / "src" / KERNEL
     inner = [
         module for module in kernel(tree) if module.path.relative_to(source).parts[0] not in ("storage", "testing")

@@ -141,6 +141,7 @@ def test_the_demo_takes_a_table_of_the_user(environment, tmp_path):
 # For each command its arguments, the code that it ends with, and what it says.
 COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "assess": [("BENCH/in/patients.csv", 0, "configs/patients.yaml")],
+    "approve": [("configs --public-key configs", 2, "configs is not a release")],
     "budget": [
         ("", 0, "no privacy budget has been spent or stated"),
         ("staff", 2, "nothing has been spent of a budget"),

@@ -68,8 +68,8 @@ def test_a_bundle_is_verified_with_one_file_and_with_the_command(claims, release
         ("k on age", 2, 6),
     ]
     assert {row["path"] for row in found["files"]} == {
-        "README.md", "data/safe.csv", "dictionary.csv", "dictionary.json", "manifest.json", "report.html",
-        "report.json", "report.md",
+        "README.md", "attestation.json", "data/safe.csv", "datapackage.json", "dictionary.csv", "dictionary.json",
+        "manifest.json", "report.html", "report.json", "report.md", "ro-crate-metadata.json", "workflow.json",
     }  # fmt: skip
     assert "The University" in (folder / "report.html").read_text()
     assert "not checked: whose is it?" in alone(folder).stdout
@@ -171,7 +171,8 @@ def test_the_command_finds_what_was_tampered_with_and_a_key_of_another(claims, r
     assert "changed since" in claims("verify", folder, code=1).stdout, "the key of the project"
     recompute(folder)
     done = json.loads(claims("verify", folder, "--json", code=1).stdout)
-    assert [row["path"] for row in done["files"] if row["status"] == "altered"] == ["manifest.json"]
+    altered = [row["path"] for row in done["files"] if row["status"] == "altered"]
+    assert altered == ["attestation.json", "manifest.json"]
     assert "--privacy counts" in claims("verify", "DATA/reports", "--privacy", code=2).stderr
     wrong = alone(folder, "--public-key", "key.pub")
     assert (wrong.returncode, "neither a public key" in wrong.stderr) == (2, True)

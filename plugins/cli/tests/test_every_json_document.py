@@ -120,6 +120,7 @@ def test_every_command_with_a_json_option_gives_a_document_and_nothing_else(proj
         *of_keys,
         "reports prune",
         "history prune",
+        "approve",
         "assess",
         "compare",
         "explore",

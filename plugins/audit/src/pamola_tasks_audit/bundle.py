@@ -1,4 +1,4 @@
-"""What is in a bundle: tables as released, their dictionary, the public report, terms, a signed manifest."""
+"""What is in a bundle: tables as released, their dictionary, public report, terms, provenance, a signed manifest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import EncryptionError
+from pamola_tasks.errors import EncryptionError, UsageError
+from pamola_tasks_audit import provenance
 from pamola_tasks_audit.public_facts import RECODED, public_report, table_of
 from pamola_tasks_audit.recodings import in_words, recodings
 from pamola_tasks_audit.source import ReleaseRefused, Source, counted, dialect_of
-from pamola_tasks_audit.verify_release import KIND, MANIFEST, Claim, shown
+from pamola_tasks_audit.verify_release import ATTESTATION, KIND, MANIFEST, Claim, envelope, shown, to_be_signed
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
@@ -36,6 +37,7 @@ class Told:
     license: str = ""
     terms: tuple[str, bytes] | None = None  #: the name of the file, and what is in it
     accepted: tuple[str, str] | None = None  #: why questions may stay open, and by whom that was decided
+    approvers: Mapping[str, str] = attrs.Factory(dict)  #: who has to sign it too: names by public key
 
 
 def build(staged: Staged, source: Source, told: Told) -> dict[str, Any]:
@@ -43,6 +45,7 @@ def build(staged: Staged, source: Source, told: Told) -> dict[str, Any]:
 
     Raises:
         ReleaseRefused: A table is not as the run left it, or does not hold what is claimed of it.
+        UsageError: It is to be approved, and is not signed, or is signed by who is to approve it.
         EncryptionError: It is encrypted, and the key is not available.
     """
     run, report, tables, files = source.run, source.report, [], {}
@@ -84,18 +87,43 @@ def build(staged: Staged, source: Source, told: Told) -> dict[str, Any]:
         "recipient": told.recipient or None,
         "license": told.license or None,
         "terms": told.terms and told.terms[0],
+        "approvers": dict(told.approvers),
     }
     sign = getattr(run.encryption, "sign", lambda data: None)
     signs = sign(b"")  # whether it can be signed is said in the README, which is in what is signed
+    if told.approvers and (signs is None or signs[0] in told.approvers):
+        why = "they need a key of their own" if signs else "it is not signed: `pamola-task keys init --signing`"
+        raise UsageError(f"{', '.join(told.approvers.values())} cannot approve this bundle: {why}")
+    about["attestation"] = ATTESTATION if signs else None
     staged.write("README.md", "read me", _read_me(about, tables, answer, signs and signs[0]).encode())
     shown = [{key: value for key, value in table.items() if key != "dictionary"} for table in tables]
+    _add_provenance(staged, {**about, "tables": shown}, public, {t["name"]: t["dictionary"] for t in tables})
     manifest = {**about, "tables": shown, "files": list(staged.files.values())}
     document = _as_json(manifest)
     if signature := sign(document):
         text = f'"signature": "ed25519 {signature[0]} {signature[1]}"'
         document = document.removesuffix(b"\n}\n") + f",\n  {text}\n}}\n".encode()
     staged.write(MANIFEST, "manifest", document)
-    return {**manifest, "sha256": hashlib.sha256(document).hexdigest(), "public_key": signs and signs[0]}
+    sha256 = hashlib.sha256(document).hexdigest()
+    if signs:
+        attested = _as_json(provenance.statement(manifest, sha256, public))
+        signatures: list[Any] = [sign(to_be_signed(attested))]
+        staged.write(ATTESTATION, "attestation", envelope(attested, signatures))
+    return {**manifest, "sha256": sha256, "public_key": signs and signs[0]}
+
+
+def _add_provenance(
+    staged: Staged, about: Mapping[str, Any], public: Mapping[str, Any], dictionary: Mapping[str, Any]
+) -> None:
+    """The files for programs of others; the crate last, since it lists the rest."""
+
+    def manifest() -> dict[str, Any]:
+        return {**about, "files": list(staged.files.values())}
+
+    package = provenance.data_package(manifest(), dictionary)
+    staged.write("datapackage.json", "data package", _as_json(package))
+    staged.write(provenance.WORKFLOW, "workflow", _as_json(provenance.workflow(public, about["tables"])))
+    staged.write("ro-crate-metadata.json", "RO-Crate", _as_json(provenance.crate(manifest(), public)))
 
 
 def _add_recodings(table: Mapping[str, Any], pieces: Iterable[Any]) -> None:
@@ -192,8 +220,8 @@ or removed:
     python verify_release.py BUNDLE{key}
     python verify_release.py BUNDLE{key} --recount
 
-The second command counts k in the table. Take the program from the manual of pamola-tasks, not from who sent this; with
-pamola-tasks installed, `pamola-task verify BUNDLE{key} --privacy` does the same. {signed}
+The second command counts k, l and t in the table. Take the program from the manual of pamola-tasks, not from who sent
+this; with pamola-tasks installed, `pamola-task verify BUNDLE{key} --privacy` does the same. {signed}
 """
 
 
@@ -211,13 +239,19 @@ def _read_me(about: Mapping[str, Any], tables: Sequence[Mapping[str, Any]], answ
         "Run": f"`{about['run']}` of task `{about['task']}`, finished {about['finished']}",
         "Open questions": answer or "none",
     }
+    if about["approvers"]:
+        facts["To be approved by"] = ", ".join(f"{name} ({key})" for key, name in about["approvers"].items())
     files = [f"- `{t['file']}`: records {t['rows']:,}, columns {len(t['columns'])}{_left_out(t)}" for t in tables]
     files += [
         "- `dictionary.csv`, `dictionary.json`: for each column its role, what was done, how a cell is to be read,"
         " and which values, groups and cut points occur",
         "- `report.*`: what is claimed of the release, and what was measured",
+        "- `datapackage.json`, `ro-crate-metadata.json`, `workflow.json`: the same for programs, as a Frictionless data"
+        " package and as a Workflow Run RO-Crate",
         f"- `{MANIFEST}`: SHA-256 of every file",
     ]
+    if about["attestation"]:
+        files.append(f"- `{ATTESTATION}`: an in-toto statement on all files, with the signatures (DSSE)")
     signed = (
         f"The manifest is signed. KEY is the public key of who released this; have it from them by another way than"
         f" this bundle, and compare: `{public}`"

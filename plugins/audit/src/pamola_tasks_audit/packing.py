@@ -23,17 +23,19 @@ class Staged:
 
     Args:
         target: The folder or zip to be. Its parent has to be there.
+        replaces: Whether it takes the place of a zip that is there.
 
     Raises:
         UsageError: Something is there already, or the parent is not.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, replaces: bool = False) -> None:
         self.target, self.files = target, dict[str, dict[str, object]]()
+        self._replaces = replaces
         self._check()
 
     def _check(self) -> None:
-        if os.path.lexists(self.target):
+        if not self._replaces and os.path.lexists(self.target):
             raise UsageError(f"{self.target} is there already, and is not replaced: say another place with --to")
         if not self.target.parent.is_dir():
             raise UsageError(f"there is no folder {self.target.parent} to put the bundle into")
@@ -88,7 +90,9 @@ class Staged:
     def publish(self) -> None:
         """Have the bundle appear at its place: the zip if it was packed, else the folder."""
         packed = self._home / "bundle.zip"
-        if packed.exists():
+        if self._replaces:
+            packed.replace(self.target)
+        elif packed.exists():
             try:
                 os.link(packed, self.target)  # fails where something is there
             except FileExistsError:

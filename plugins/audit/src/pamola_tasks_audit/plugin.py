@@ -16,10 +16,12 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`verify` and `release`, which do not vouch for files while a plugin that may object is missing."""
+    """`verify`, `release` and `approve`, which vouch for no files while a plugin that may object is missing."""
     about = "Re-hash a run's inputs and outputs and report changed or missing files."
     release = "Make a bundle to hand over: table, dictionary, public report, terms, signed manifest."
+    approve = "Sign a bundle of another's release as the second person who is to approve it."
     return {
+        "approve": Command("pamola_tasks_audit.approve:command", help=approve),
         "verify": Command("pamola_tasks_audit.verify:command", help=about),
         "release": Command("pamola_tasks_audit.release:command", help=release),
     }

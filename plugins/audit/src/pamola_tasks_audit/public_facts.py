@@ -80,6 +80,11 @@ def table_of(report: Mapping[str, Any], output: Mapping[str, Any], types: Mappin
         "claims": claims_in(metrics),
         "formal_dp": said.get("formal_dp") is True,
         "distinct": {c: least for c, least in diverse.items() if c in columns and isinstance(least, int)},
+        "sensitive": {
+            c: measured
+            for c, facts in _mapping(metrics, "sensitive").items()
+            if c in columns and (measured := _measures(_mapping(facts)))
+        },
         "knowable": {
             "columns": [c for c in _list(knowable, "columns") if c in columns],
             **{key: value for key in ("k", "unique", "unique_share") if _is_number(value := knowable.get(key))},
@@ -88,6 +93,14 @@ def table_of(report: Mapping[str, Any], output: Mapping[str, Any], types: Mappin
         "left_out": dict(Counter(_role(each) for column, each in roles.items() if column not in columns)),
         "dictionary": [_column(column, roles.get(column), types.get(column, "")) for column in columns],
     }
+
+
+def _measures(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Entropy l and t of a sensitive column, and how the distance was measured."""
+    found = {key: value for key in ("l_entropy", "t") if _is_number(value := facts.get(key))}
+    if "t" in found and facts.get("t_distance") in ("ordered", "categorical"):
+        found["t_distance"] = facts["t_distance"]
+    return found
 
 
 def claims_in(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pamola_tasks.storage.system import user_name
 from pamola_tasks_audit.bundle import Told, build
 from pamola_tasks_audit.packing import Staged
 from pamola_tasks_audit.records import RELEASED, Recorded
+from pamola_tasks_audit.signatures import is_public_key
 from pamola_tasks_audit.source import ReleaseRefused, Source, outputs_of, release_tables, report_of
 from pamola_tasks_audit.verify import examine
 
@@ -36,6 +37,7 @@ _LARGEST_TERMS = 1 << 20
 @click.option("--recipient", metavar="NAME", help="For whom the release is made.")
 @click.option("--license", "license_", metavar="TEXT", help="Under which license.")
 @click.option("--terms", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file with terms of use.")
+@click.option("--approver", "approvers", metavar="NAME=KEY", multiple=True, help="Who has to sign it too. Repeatable.")
 @click.option("--decrypt", is_flag=True, help="Hand over in clear what the run encrypted.")
 @click.option("--list", "lists", is_flag=True, help="Only list what was released of TASK.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -51,6 +53,7 @@ def command(
     recipient: str | None,
     license_: str | None,
     terms: Path | None,
+    approvers: tuple[str, ...],
     decrypt: bool,
     lists: bool,
     as_json: bool,
@@ -75,6 +78,7 @@ def command(
         license=said("audit.license", settings.license) if license_ is None else said("--license", license_),
         terms=_terms(run, terms, settings.terms),
         accepted=(why, by) if why and by else None,
+        approvers=_approvers(approvers, settings.approvers),
     )
     with run.lock.keeping_out(task_id):
         source = _source(run, run_id, decrypt)
@@ -193,6 +197,21 @@ def _judge(source: Source, told: Told) -> None:
         raise ReleaseRefused(f"the verdict is {verdict!r}, which cannot be accepted:\n{reasons}")
     if told.accepted is None:
         raise ReleaseRefused(refusal)
+
+
+def _approvers(given: Sequence[str], configured: Mapping[str, str]) -> dict[str, str]:
+    """Who has to approve, by public key: those of the configuration, and those that were given."""
+    pairs = [("audit.approvers", name, key) for name, key in configured.items()]
+    pairs += [("--approver", name, key.strip()) for name, _, key in (text.partition("=") for text in given)]
+    found: dict[str, str] = {}
+    for option, name, key in pairs:
+        name = said(option, name)
+        if not name or not is_public_key(key):
+            raise UsageError(f"{option}: {name or key} has no public key: say NAME=KEY, with 32 bytes in base64")
+        if key in found or name in found.values():
+            raise UsageError(f"{option}: {name} is there twice, or has the key of another")
+        found[key] = name
+    return found
 
 
 def _terms(run: RunServices, given: Path | None, configured: str) -> tuple[str, bytes] | None:

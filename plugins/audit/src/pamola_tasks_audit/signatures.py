@@ -55,15 +55,19 @@ def public_key(given: str | None, root: Path) -> str:
             " of the project that made the report"
         )
     text = (file.read_text("ascii", "replace") if file.is_file() else str(given)).strip()
-    try:
-        fits = len(base64.b64decode(text, validate=True)) == 32
-    except ValueError:
-        fits = False
-    if not fits:
+    if not is_public_key(text):
         raise UsageError(
             f"--public-key: {given or PUBLIC} is neither a public key (32 bytes in base64) nor a file with one"
         )
     return text
+
+
+def is_public_key(text: str) -> bool:
+    """Whether this is 32 bytes in base64."""
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except ValueError:
+        return False
 
 
 def problem_of(path: Path, public: str, fits: Callable[[bytes, str, str], bool]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,9 @@ from pamola_tasks.errors import (
     PathSecurityError,
     UsageError,
 )
-from pamola_tasks_audit.records import RELEASED, Recorded, earlier_run, proof_of, records_of
-from pamola_tasks_audit.signatures import PUBLIC, is_bundle, problem_of, public_key, reports_at
-from pamola_tasks_audit.verify_release import MANIFEST, Bundle, NoBundle
+from pamola_tasks_audit.records import Recorded, earlier_run, proof_of, records_of
+from pamola_tasks_audit.signatures import is_bundle, problem_of, public_key, reports_at
+from pamola_tasks_audit.verify_bundle import hold, print_claims, verify_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +37,25 @@ _FINE = ("ok", "in memory")
     help="The run: its id, or the first characters of it (default: the newest that recorded files).",
 )
 @click.option("--public-key", "key", metavar="KEY", help="Who signed a report: the public key, or its file.")
+@click.option(
+    "--approved-by",
+    "approved_by",
+    metavar="KEY",
+    multiple=True,
+    help="Who has to have approved a bundle. Repeatable.",
+)
 @click.option("--privacy", is_flag=True, help="Count in released tables what is claimed of them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, privacy: bool, as_json: bool) -> int:
+def command(
+    cli: CommandLine,
+    task: str,
+    run_id: str | None,
+    key: str | None,
+    approved_by: tuple[str, ...],
+    privacy: bool,
+    as_json: bool,
+) -> int:
     """Verify that everything a run of TASK read, wrote and recorded is as it was. Exits 0 if it is.
 
     Re-hashes inputs, outputs, reports and the manifest, and checks the records themselves: which files are missing,
@@ -50,11 +64,14 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, pr
 
     TASK can also be a report (JSON, HTML or Markdown) or a directory with reports: their signatures are checked with
     the public key, also where the project is not. Or a bundle (a folder or zip that `release` made): that no file of it
-    was changed, added or removed, and with a public key or in the project that made it the signature. --privacy counts
-    records, k and distinct values in the tables of the bundle, or of the run.
+    was changed, added or removed, with a public key or in the project that made it the signature, and that all
+    approvers signed it. --run says which run it has to be the release of. --privacy counts records, k, l and t in the
+    tables of the bundle, or of the run.
     """
     if is_bundle(task):
-        return _bundle(cli, task, key, privacy, as_json)
+        return verify_bundle(cli, task, key, approved_by, run_id, privacy, as_json)
+    if approved_by:
+        raise UsageError("--approved-by is about bundles: name one")
     if reports := reports_at(task):
         if privacy:
             raise UsageError("--privacy counts in tables: name a task or a bundle")
@@ -67,7 +84,7 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, pr
     found, records, wrong = examine(run, recorded, no_key)
     claims = _claims_of(run, recorded) if privacy and not wrong else []
     nothing = not found and not recorded.success
-    fine = not wrong and not nothing and _hold(claims)
+    fine = not wrong and not nothing and hold(claims)
     proof, anchored = proof_of(recorded), _anchored(run)
     if as_json:
         about = {"task": task_id, "run": recorded.run_id, "finished": recorded.when, "ok": fine}
@@ -88,7 +105,7 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, pr
         click.echo(_summary(found, wrong, nothing))
         if encrypted := [row for row in found if row["encrypted"]]:
             click.echo(_of_keys(encrypted))
-        _print_claims(cli, claims)
+        print_claims(cli, claims)
     return EXIT_OK if fine else EXIT_TASK_FAILED
 
 
@@ -123,64 +140,6 @@ def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_jso
     return EXIT_TASK_FAILED if any(found.values()) else EXIT_OK
 
 
-def _bundle(cli: CommandLine, name: str, given: str | None, privacy: bool, as_json: bool) -> int:
-    from pamola_tasks_audit.source import counted
-
-    try:
-        bundle = Bundle(Path(name))
-    except NoBundle as problem:
-        raise UsageError(str(problem)) from None
-    project, root = cli.kernel.services(None, upto="encryption"), cli.kernel.project.root
-    own = getattr(project.encryption, "sign", lambda data: None)(b"")
-    public = own[0] if own and given is None else None
-    if public is None and (given is not None or (root / PUBLIC).is_file()):
-        public = public_key(given, root)
-    problems, (known, history) = bundle.problems(), _in_history(project, bundle)
-    if known and given is None and not bundle.public_key:
-        public = None  # it may be older than the key
-    if public is not None and (why := bundle.problem_of_signature(public)):
-        problems[MANIFEST] = why
-    elif known is False and not (own and public == own[0]):
-        problems.setdefault(MANIFEST, history)
-    names = sorted({*bundle.sizes, *bundle.listed})
-    rows = [{"path": n, "status": "altered" if n in problems else "ok", "why": problems.get(n, "")} for n in names]
-    claims = []
-    for table in bundle.tables if privacy and not problems else ():
-        if table["encrypted"] == "none":
-            with bundle.open(table["file"]) as file:
-                claims += [{"table": table["name"], **c._asdict()} for c in counted(cli.kernel, file, table)]
-        else:
-            claims.append({"table": table["name"], "what": "k", "stated": None, "counted": None, "holds": None,
-                           "why": "it is encrypted: decrypt it to count in it"})  # fmt: skip
-    fine = not problems and _hold(claims)
-    signed = "with this public key" if public and MANIFEST not in problems else bundle.public_key and "unchecked"
-    if as_json:
-        about = {"ok": fine, "public_key": public or bundle.public_key or None, "signed": signed or "not signed"}
-        cli.out.print_json({**about, "files": rows, "claims": claims})
-        return EXIT_OK if fine else EXIT_TASK_FAILED
-    cli.out.print_table([[row["status"], row["path"], row["why"]] for row in rows], ["", "file", ""])
-    if public is None:
-        who = "say --public-key KEY to check whose" if bundle.public_key else history or "nothing shows who made it"
-        cli.out.note(f"{'signed, and not checked' if bundle.public_key else 'not signed'}: {who}")
-    _print_claims(cli, claims)
-    return EXIT_OK if fine else EXIT_TASK_FAILED
-
-
-def _in_history(project: RunServices, bundle: Bundle) -> tuple[bool | None, str]:
-    """Whether this project made a bundle, as far as its history says (None where it does not), in words too."""
-    notes: Any = getattr(vars(project).get("history"), "notes", None)
-    task, run = bundle.manifest.get("task"), bundle.manifest.get("run")
-    sha256 = hashlib.sha256(bundle.signed).hexdigest()
-    known = [note for note in (notes(RELEASED) if notes else ()) if note.get("task") == task]
-    if any(note.get("manifest_sha256") == sha256 for note in known):
-        if any(note.get("manifest_sha256") == sha256 for note in notes(RELEASED, proven=True)):
-            return True, "the history of this project has this manifest"
-        return None, "the history of this project has this manifest, in a line that was not made with its key"
-    if any(note.get("run") == run for note in known):
-        return False, "this project made that release with another manifest"
-    return None, f"the history of this project has no release of run {run}" if known else ""
-
-
 def _claims_of(run: RunServices, recorded: Recorded) -> Rows:
     from pamola_tasks_audit.source import ReleaseRefused, claims_of
 
@@ -188,17 +147,6 @@ def _claims_of(run: RunServices, recorded: Recorded) -> Rows:
         return claims_of(run, recorded.run_id, recorded.record) if recorded.record is not None else []
     except ReleaseRefused as problem:
         return [{"table": "", "what": "", "stated": None, "counted": None, "holds": None, "why": str(problem)}]
-
-
-def _hold(claims: Rows) -> bool:
-    return all(claim["holds"] is not False for claim in claims)
-
-
-def _print_claims(cli: CommandLine, claims: Rows) -> None:
-    for claim in claims:
-        state = {True: "ok", False: "not met", None: "not counted"}[claim["holds"]]
-        text = f"{claim['what']}: stated {claim['stated']}, counted {claim['counted']}"
-        click.echo(cli.out.visible(f"{state}  {claim['table']}: {claim['why'] or text}"))
 
 
 def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]], nothing: bool) -> str:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Verify a release of pamola-tasks, a folder or a zip, by its signed manifest. One file, standard library only.
 
-    python verify_release.py BUNDLE [--public-key KEY] [--recount]
+    python verify_release.py BUNDLE [--public-key KEY] [--approved-by KEY] [--run ID] [--recount]
 
-Exits 0 if all is as it was released, 1 if not, 2 if BUNDLE or KEY is not one, 3 if it fails. --recount counts k, too.
+Exits 0 if all is as it was released, 1 if not, 2 if BUNDLE or KEY is not one, 3 if it fails. --recount counts k, l and
+t, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import stat
@@ -24,10 +26,12 @@ import zipfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 MANIFEST, KIND = "manifest.json", "pamola-tasks release"
+ATTESTATION, IN_TOTO = "attestation.json", "application/vnd.in-toto+json"
 _LARGEST_MANIFEST, _MOST_FILES = 64 << 20, 10_000
 _WIDE = 0xFFFFFFFF  # in a zip: see the field of ZIP64
 _HOLDS_MORE = "the zip holds a comment, extra fields, bytes before, between or after its files, or these overlap"
@@ -84,6 +88,8 @@ class Bundle:
                 raise ValueError
             self.listed = {str(entry["path"]): entry for entry in self.manifest["files"]}
             self.tables: list[dict[str, Any]] = list(self.manifest["tables"])
+            self.approvers: dict[str, str] = dict(self.manifest.get("approvers") or {})  # names by public key
+            self._beside = {MANIFEST, *([ATTESTATION] if self.manifest.get("attestation") else [])}
             for table in self.tables:
                 self.listed[table["file"]], table["name"], table["format"], table["encrypted"]
         except (*_UNREADABLE, ValueError, RecursionError, KeyError, TypeError) as problem:
@@ -138,7 +144,7 @@ class Bundle:
 
     def problems(self) -> dict[str, str]:
         """What is wrong with each file that the manifest lists, and with each that it does not."""
-        found = {name: "it was added" for name in self.sizes if name != MANIFEST and name not in self.listed}
+        found = {name: "it was added" for name in self.sizes if name not in {*self._beside, *self.listed}}
         for name, entry in self.listed.items():
             try:
                 if name not in self.sizes:
@@ -185,6 +191,96 @@ class Bundle:
             self.signed[: found.start()] + b"\n}\n", key, signature
         )
         return "" if fits else "the manifest was changed since it was signed"
+
+    def problem_of_run(self, run: str) -> str:
+        """Why the release is not that of a run, given its id or how that begins; empty where it is."""
+        found = str(self.manifest.get("run"))
+        return "" if found.startswith(run) else f"this is the release of run {found}, another one"
+
+    # ------------------------------------------------------------ the attestation
+
+    def signed_by(self) -> list[str]:
+        """The public keys whose signatures the attestation has, as it says."""
+        try:
+            return [str(each["keyid"]) for each in json.loads(self._attestation())["signatures"]]
+        except (*_UNREADABLE, ValueError, KeyError, TypeError):
+            return []
+
+    def _attestation(self) -> bytes:
+        with self.open(ATTESTATION) as file:
+            return file.read(_LARGEST_MANIFEST)
+
+    def statement(self) -> bytes:
+        """The in-toto statement that is attested, as it is signed.
+
+        Raises:
+            ValueError: The envelope has another form than `envelope` gives it, so that something could be hidden in it.
+        """
+        data = self._attestation()
+        told = json.loads(data)
+        payload = base64.b64decode(told["payload"], validate=True)
+        if data != envelope(payload, [(str(each["keyid"]), str(each["sig"])) for each in told["signatures"]]):
+            raise ValueError
+        return payload
+
+    def problem_of_attestation(self, public: str = "") -> str:
+        """Why the attestation is not of this release, by who signed the manifest and by named approvers only.
+
+        Args:
+            public: Who is to have signed it; unless given, who is said to have signed the manifest.
+        """
+        if not self.manifest.get("attestation"):
+            return ""
+        if ATTESTATION not in self.sizes:
+            return "it is missing"
+        try:
+            payload = self.statement()
+            statement, by = json.loads(payload), json.loads(self._attestation())["signatures"]
+            subjects = {each["name"]: each["digest"]["sha256"] for each in statement["subject"]}
+            keys = [each["keyid"] for each in by]
+            fits = [is_signature(to_be_signed(payload), _decoded(each["keyid"]), _decoded(each["sig"])) for each in by]
+        except (*_UNREADABLE, ValueError, RecursionError, KeyError, TypeError, AttributeError) as problem:
+            return f"it is damaged, or holds more than a statement with signatures: {type(problem).__name__}"
+        wanted = {name: entry["sha256"] for name, entry in self.listed.items()}
+        if subjects != {MANIFEST: hashlib.sha256(self.signed).hexdigest(), **wanted}:
+            return "it attests another release"
+        if not all(fits):
+            return "a signature does not fit: it was changed since it was signed"
+        if keys[:1] != [public or self.public_key] or len(set(keys)) < len(keys):
+            return "it was signed with another key, or twice with one"
+        if strangers := [key for key in keys[1:] if key not in self.approvers]:
+            return f"it has a signature of a stranger, who is not among its approvers: {', '.join(strangers)}"
+        return ""
+
+    def missing_approvals(self, wanted: Iterable[str] = ()) -> list[str]:
+        """Who has not signed, of the approvers that the release names and of those that are asked for (public keys)."""
+        there = self.signed_by()[1:] if self.manifest.get("attestation") else []
+        return [self.approvers.get(key, key) for key in dict.fromkeys([*self.approvers, *wanted]) if key not in there]
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes that a text in base64 is the one spelling of."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError
+    return data
+
+
+def envelope(payload: bytes, signatures: Sequence[tuple[str, str]]) -> bytes:
+    """A DSSE envelope (github.com/secure-systems-lab/dsse, 1.0.2) of an in-toto statement.
+
+    Args:
+        payload: The statement.
+        signatures: The public key and the signature of each who signed `to_be_signed(payload)`, in base64.
+    """
+    by = [{"keyid": key, "sig": signature} for key, signature in signatures]
+    told = {"payloadType": IN_TOTO, "payload": base64.b64encode(payload).decode(), "signatures": by}
+    return (json.dumps(told, indent=2) + "\n").encode()
+
+
+def to_be_signed(payload: bytes) -> bytes:
+    """What is signed of a statement: the pre-authentication encoding of DSSE."""
+    return b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(payload), payload)
 
 
 def _layout(file: IO[bytes], entries: Sequence[zipfile.ZipInfo], start: int) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -307,10 +403,10 @@ def _counted(rows: Iterator[Sequence[str]], table: Mapping[str, Any]) -> list[Cl
     columns = table["columns"]
     if list(next(rows, ())) != columns:
         raise ValueError("another header")
-    quasi = [columns.index(name) for name in table["quasi_identifiers"]]
-    sensitive = {name: columns.index(name) for name in table["distinct"]}
+    quasi, measures = [columns.index(name) for name in table["quasi_identifiers"]], table.get("sensitive") or {}
+    sensitive = {name: columns.index(name) for name in {**table["distinct"], **measures}}
     classes: Counter[tuple[str, ...]] = Counter()
-    values: dict[str, dict[tuple[str, ...], set[str]]] = {name: defaultdict(set) for name in sensitive}
+    values: dict[str, _Values] = {name: defaultdict(Counter) for name in sensitive}
     for row in rows:
         row = row or [""] * (len(columns) == 1)  # a blank line is a missing cell
         if len(row) != len(columns):
@@ -318,7 +414,7 @@ def _counted(rows: Iterator[Sequence[str]], table: Mapping[str, Any]) -> list[Cl
         of = tuple([row[n] for n in quasi])
         classes[of] += 1
         for name, number in sensitive.items():
-            values[name][of].add(row[number])
+            values[name][of][row[number]] += 1
     records = classes.total()
     found = [Claim("records", table["rows"], records, records == table["rows"])]
     where, stated = ", ".join(table["quasi_identifiers"]), table["claims"].get("k")
@@ -331,7 +427,74 @@ def _counted(rows: Iterator[Sequence[str]], table: Mapping[str, Any]) -> list[Cl
     for name, least in table["distinct"].items():
         counted = min(map(len, values[name].values()), default=0)
         found.append(Claim(f"distinct l of {name}", least, counted, counted >= least))
+    for name, said in measures.items():
+        found += _measured(name, said, values[name], table)
     return found
+
+
+_Values = defaultdict[tuple[str, ...], Counter[str]]  # of each class, how many records have each value
+_TOLERANCE = 1e-6
+
+
+def _measured(name: str, said: Mapping[str, Any], values: _Values, table: Mapping[str, Any]) -> Iterator[Claim]:
+    """Entropy l and t of a sensitive column.
+
+    A. Machanavajjhala and others: l-diversity, ACM TKDD 1(1), 2007; N. Li and others: t-closeness, ICDE 2007.
+    """
+    why = ""
+    if table["counted"] != "records":
+        why = f"it is counted in the {table['counted']}, which the table does not show"
+    elif table["figures"].get("rows_suppressed_kept"):
+        why = "suppressed records are in the table, and not in what was measured"
+    if (least := said.get("l_entropy")) is not None:
+        entropy = None if why else min((math.exp(_entropy(each)) for each in values.values()), default=0.0)
+        holds = None if entropy is None else entropy >= least * (1 - _TOLERANCE)
+        yield Claim(f"entropy l of {name}", least, _rounded(entropy), holds, why)
+    if (most := said.get("t")) is not None:
+        whole: Counter[str] = Counter()
+        for each in values.values():
+            whole.update(each)
+        order = _ordered(whole) if said.get("t_distance") == "ordered" else []
+        if order is None and not why:
+            why = "the order of its values is not in the table"
+        t = None if why else max((_distance(each, whole, order or []) for each in values.values()), default=0.0)
+        yield Claim(f"t of {name}", most, _rounded(t), None if t is None else t <= most + _TOLERANCE, why)
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 6)
+
+
+def _entropy(counts: Mapping[str, int]) -> float:
+    total = sum(counts.values())
+    return -sum(count / total * math.log(count / total) for count in counts.values())
+
+
+def _ordered(values: Iterable[str]) -> list[str] | None:
+    """Numbers, dates (ISO 8601) and truth values in their order, a missing one last; None where they are none."""
+    there = [value for value in values if value]
+    missing: list[str] = [value for value in values if not value]
+    try:
+        numbers = {value: Decimal(value) for value in there}
+        if all(number.is_finite() for number in numbers.values()):
+            return sorted(there, key=numbers.__getitem__) + missing
+    except InvalidOperation:
+        pass
+    texts = all(re.fullmatch(r"\d{4}-\d\d-\d\d([T ][\d:.]+)?|True|False", value) for value in there)
+    return sorted(there) + missing if texts else None
+
+
+def _distance(counts: Mapping[str, int], whole: Mapping[str, int], order: Sequence[str]) -> float:
+    """The earth mover's distance between a class and the table: by an order, or where there is none by category."""
+    of_class, of_table = sum(counts.values()), sum(whole.values())
+    apart = {value: counts.get(value, 0) / of_class - number / of_table for value, number in whole.items()}
+    if not order:
+        return sum(map(abs, apart.values())) / 2
+    moved, running = 0.0, 0.0
+    for value in order[:-1]:
+        running += apart[value]
+        moved += abs(running)
+    return moved / max(1, len(order) - 1)
 
 
 def _recounted(bundle: Bundle) -> Iterator[Claim]:
@@ -376,11 +539,15 @@ def _verify() -> int:
     asked = argparse.ArgumentParser(description="Verify a release: a folder or a zip with a signed manifest.")
     asked.add_argument("bundle", type=Path, help="the folder or zip")
     asked.add_argument("--public-key", metavar="KEY", help="who is to have signed it: the key, or a file with it")
+    asked.add_argument("--approved-by", metavar="KEY", action="append", default=[], help="who is to have approved it")
+    asked.add_argument("--run", metavar="ID", default="", help="the run that it is to be the release of")
     asked.add_argument("--recount", action="store_true", help="count what was claimed in the table")
     given = asked.parse_args()
     public, bundle = public_key(given.public_key), Bundle(given.bundle)
     problems = bundle.problems()
-    for name in sorted({*bundle.sizes, *bundle.listed} - ({MANIFEST} - problems.keys())):
+    if why := bundle.problem_of_attestation(public):
+        problems[ATTESTATION] = why
+    for name in sorted({*problems, *bundle.sizes, *bundle.listed} - ({MANIFEST} - problems.keys())):
         print(f"{'ALTERED' if name in problems else 'ok':8}{shown(name)}  {shown(problems.get(name, ''))}".rstrip())
     if public:
         why = bundle.problem_of_signature(public)
@@ -389,6 +556,12 @@ def _verify() -> int:
     else:
         whose = f"signed with {bundle.public_key}, not checked: whose is it? Say --public-key KEY"
         print(whose if bundle.public_key else "not signed: nothing shows who made it")
+    if why := bundle.problem_of_run(given.run):
+        print(f"ALTERED {why}")
+        problems |= {"run": why}
+    for name in bundle.missing_approvals(map(public_key, given.approved_by)):
+        print(shown(f"MISSING the approval of {name}"))
+        problems |= {"approval": name}
     for claim in _recounted(bundle) if given.recount and not problems else ():
         state = {True: "ok", False: "NOT MET", None: "unknown"}[claim.holds]
         print(shown(f"{state:8}{claim.what}: stated {claim.stated}, counted {claim.counted}  {claim.why}".rstrip()))
