@@ -1,6 +1,6 @@
 """Forged bundles, seeded: each is found out by the one-file verifier, or by `verify` in the project.
 
-`PAMOLA_FUZZ=N` (`nox -s fuzz`) makes N forgeries instead of 36.
+`PAMOLA_FUZZ=N` (`nox -s fuzz`) makes N forgeries instead of 22.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pamola_tasks_cli.app import cli as commands
 HERE = Path(__file__).resolve().parent
 VERIFIER = HERE.parent / "src/pamola_tasks_audit/verify_release.py"
 PLUGIN = str(HERE / "claims_plugin.py")
-NUMBER = int(os.environ.get("PAMOLA_FUZZ", "36"))
+NUMBER = int(os.environ.get("PAMOLA_FUZZ", "22"))
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 MANIFEST, ATTESTATION, TABLE = "manifest.json", "attestation.json", "data/safe.csv"

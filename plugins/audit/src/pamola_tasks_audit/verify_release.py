@@ -86,7 +86,10 @@ class Bundle:
             self.manifest: dict[str, Any] = json.loads(self.signed)
             if (self.manifest["kind"], self.manifest["schema"]) != (KIND, 1):
                 raise ValueError
-            self.listed = {str(entry["path"]): entry for entry in self.manifest["files"]}
+            self.listed = {
+                str(entry["path"]): {"bytes": int(entry["bytes"]), "sha256": str(entry["sha256"])}
+                for entry in self.manifest["files"]
+            }
             self.tables: list[dict[str, Any]] = list(self.manifest["tables"])
             self.approvers: dict[str, str] = dict(self.manifest.get("approvers") or {})  # names by public key
             self._beside = {MANIFEST, *([ATTESTATION] if self.manifest.get("attestation") else [])}
