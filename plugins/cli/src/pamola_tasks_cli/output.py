@@ -108,7 +108,7 @@ def listed(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
     return [("" if index else name, value) for index, value in enumerate(values)]
 
 
-_LITTLE = 18  # columns that the last one gets in any case
+_LITTLE = 16  # columns that the last one gets in any case
 
 
 def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow: str = "") -> None:
