@@ -476,6 +476,7 @@ def test_whatever_a_distribution_imports_it_declares_and_the_kernel_needs_three(
     stated = [*project["dependencies"], *chain(*project.get("optional-dependencies", {}).values())]
     named = {text.split("[")[0].split(">")[0].split("<")[0].split("=")[0].strip().lower() for text in stated}
     distributions = {"yaml": "pyyaml", "attr": "attrs", "ruamel": "ruamel.yaml", "markdown_it": "markdown-it-py"}
+    distributions["openlineage"] = "openlineage-python"
     wanted = {distributions.get(name, name.replace("_", "-")) for name in imports_of(folder / "src")}
     if folder == ROOT:
         assert wanted == {"pluggy", "attrs", "cattrs", "pytest"}

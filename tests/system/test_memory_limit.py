@@ -109,7 +109,7 @@ def test_tables_of_usual_size_are_within_the_usual_limit(cli: Cli, limits: Path)
     assert 0 < shown["value"] <= int(installed[0].split()[1]) // 1024 // 4 + 1
     (limits / "configs/prj_config.yaml").write_text("memory_limit_mb: null\n")
     written = json.loads(cli("config", "show", "--json", cwd=limits, code=0).stdout)["memory_limit_mb"]
-    assert (written["value"], written["layer"]) == (shown["value"], "project file")
+    assert (written["value"], written["layer"]) == (shown["value"], "default")
 
 
 def test_use_vectorization_takes_tables_whole_that_have_room(cli: Cli, limits: Path) -> None:

@@ -12,6 +12,7 @@ from installed import Cli
 
 ROWS = 4_000
 WHOLE = {"ProfileOperation", "CorrelationOperation", "AssessOperation"}  # that need a table as a whole, at most
+PACKS = ("pamola-ops-anonymize", "pamola-ops-profile")
 STEPS = """
   - ProfileOperation: {dataset_name: a}
   - CorrelationOperation: {primary_dataset: a, secondary_dataset: released, join_key: email}
@@ -64,5 +65,5 @@ def test_every_operation_on_a_table_beyond_the_limit(cli: Cli, place: Path) -> N
             r"would take about \d MiB in memory .* memory_limit_mb allows 1: set memory_limit_mb higher", said
         )
     known = json.loads(cli("ops", "--json", cwd=place, code=0).stdout)
-    packs = {each["operation"] for each in known if each["distribution"].startswith("pamola-ops-")}
+    packs = {each["operation"] for each in known if each["distribution"].startswith(PACKS)}
     assert packs == {step["name"] for step in report["operations"]}
