@@ -69,7 +69,7 @@ TABLES = [
 def context(tmp_path: Path) -> Any:
     """As much of a step's context as a spill sees, with real files."""
     run = SimpleNamespace(files=Files(ProjectGuard(tmp_path)))
-    return SimpleNamespace(run=run, _staged=SimpleNamespace(expect=lambda: f"{tmp_path}/step.new"))
+    return SimpleNamespace(run=run, scratch=f"{tmp_path}/step.new")
 
 
 @pytest.mark.parametrize("names", TABLES, ids=" ".join)
