@@ -176,10 +176,15 @@ def waits_for(process: subprocess.Popen[str], *paths: Path) -> None:
         time.sleep(0.02)
 
 
+def says_its_pid(name: str) -> str:
+    """Whoever sees the file finds the number in it."""
+    return f"(root / '{name}-new').write_text(str(os.getpid())); (root / '{name}-new').rename(root / '{name}-runs')"
+
+
 def begin(start: Any, root: Path) -> subprocess.Popen[str]:
     """Two tasks that run until the file `go` is there, and one behind."""
     for name in "ab":
-        task(root, name, "pass", f"(root / '{name}-runs').write_text(str(os.getpid())); wait('go')")
+        task(root, name, "pass", f"{says_its_pid(name)}; wait('go')")
     task(root, "c", "pass", needs=("a", "b"))
     process: subprocess.Popen[str] = start("--plugin", root / "do.py", "run", "--all", "--jobs", 2, cwd=root)
     waits_for(process, root / "a-runs", root / "b-runs")
@@ -219,7 +224,7 @@ def test_a_second_interrupt_ends_all_at_once_also_what_does_not_listen(at_once, 
     hears = "try: time.sleep(0.05)\n except KeyboardInterrupt: (root / 'deaf').touch()"
     deaf = f"\nwhile not (root / 'go').exists():\n {hears}"
     for name in "ab":
-        task(root, name, "pass", f"(root / '{name}-runs').write_text(str(os.getpid())){deaf}")
+        task(root, name, "pass", f"{says_its_pid(name)}{deaf}")
     process = start("--plugin", root / "do.py", "run", "--all", "--jobs", 2, cwd=root)
     waits_for(process, root / "a-runs", root / "b-runs")
     process.send_signal(signal.SIGINT)

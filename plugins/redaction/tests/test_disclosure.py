@@ -116,7 +116,7 @@ def test_libraries_that_quote_a_cell_do_not_get_it_through(case: str) -> None:
 
 
 def test_names_that_everybody_knows_and_what_the_language_says_are_shown() -> None:
-    assert Disclosure(names=["agee"]).message(raised(lambda: {}["ag" + "ee"])) == "'agee'"
+    assert Disclosure(names=["agee"]).message(raised(lambda: {}["ag" + "ee"])) == "KeyError: 'agee'"
     assert Disclosure().message(raised(lambda: "x" + 1)) == 'can only concatenate str (not "int") to str'  # type: ignore[operator]
     assert Disclosure().message(raised(lambda: Path("/nowhere/at/all").read_bytes())).endswith("'/nowhere/at/all'")
     assert Disclosure().message(raised(lambda: 1 / 0)) == "division by zero"

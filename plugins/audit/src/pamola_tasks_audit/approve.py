@@ -52,7 +52,7 @@ def command(cli: CommandLine, bundle: str, key: str, as_json: bool) -> int:
     if as_json:
         cli.out.print_json({"bundle": bundle, "public_key": own[-1][0], "missing_approvals": missing})
         return EXIT_OK
-    click.echo(cli.out.visible(f"{bundle}: approved as {found.approvers[own[-1][0]]}"))
+    click.echo(cli.out.visible(f"{bundle}; approved as {found.approvers[own[-1][0]]}"))
     if missing:
         cli.out.note(f"not approved yet by {', '.join(missing)}")
     return EXIT_OK

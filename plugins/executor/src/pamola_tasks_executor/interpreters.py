@@ -140,7 +140,7 @@ def _ask(path: Path, python: str) -> Environment:
         version = tuple(int(number) for number in version)
         if version < OLDEST:
             is_old = f"{name} is Python {'.'.join(map(str, version))}"
-            raise InterpreterTooOld(f"{is_old}: steps need {'.'.join(map(str, OLDEST))} or newer there")
+            raise InterpreterTooOld(f"{is_old}; steps need {'.'.join(map(str, OLDEST))} or newer there")
         found = {str(name): str(version) for name, version in distributions.items()}
         return Environment(str(implementation), version, found)
     raise InterpreterGarbage(f"{name} did not say what it is: it is not a Python interpreter")
@@ -156,7 +156,7 @@ def objections(run: RunServices, plan: Plan) -> Iterator[str]:
             yield f"step {step.id}: python is locked by {place} ({locks[0]}): only the project file may set it"
         elif python := stated_interpreter(settings, step):
             if sys.platform == "win32":
-                yield f"step {step.id}: another interpreter (python) cannot be used on Windows: leave it out"
+                yield f"step {step.id}; another interpreter (python) cannot be used on Windows: leave it out"
                 continue
             try:
                 environment_of(run, python)

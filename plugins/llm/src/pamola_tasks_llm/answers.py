@@ -22,7 +22,7 @@ class Answer:
         text: The answer as it came.
         data: The same as JSON values, of the form that the schema states.
         model: The model, as the endpoint calls it.
-        tokens: Tokens of prompt and answer, all tries together; None if the endpoint does not count them.
+        tokens: Those of prompt and answer, all tries together; None if the endpoint does not count them.
         seconds: How long it took, all tries together.
         sha256: Of what was sent (hex), with `salt` before it.
         salt: Random hex digits, where the prompt holds cells, so that these cannot be guessed from the hash; else

@@ -24,7 +24,7 @@ class Reply:
     Attributes:
         text: The text of the answer.
         model: The model that answered, as the endpoint calls it.
-        tokens: Tokens of prompt and answer together; None if the endpoint does not count them.
+        tokens: Those of prompt and answer together; None if the endpoint does not count them.
     """
 
     text: str

@@ -99,7 +99,7 @@ class ConfiguredModel:
         unnamed = sorted(set(prompt.columns).difference(settings.levels))
         if prompt.level != "schema" and unnamed:
             raise PromptRefused(
-                f"this prompt holds values of {', '.join(unnamed)}: list these in llm.levels if {host} may get them;"
+                f"this prompt holds values of {', '.join(unnamed)}; list these in llm.levels if {host} may get them;"
                 f" nothing was sent"
             )
 

@@ -107,6 +107,6 @@ def key_of(run: RunServices, settings: LlmSettings) -> str:
         text = str(written)
         if layer.name != "environment" and not (text.startswith(("${secret:", "${env:")) and text.endswith("}")):
             place = layer.places.get("llm.api_key", layer.origin)
-            raise NoModel(f"{place}: llm.api_key is written out: write ${{secret:NAME}} or ${{env:NAME}} in its place")
+            raise NoModel(f"{place}; llm.api_key is written out: write ${{secret:NAME}} or ${{env:NAME}} in its place")
         break
     return settings.api_key.reveal()

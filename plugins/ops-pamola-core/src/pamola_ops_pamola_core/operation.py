@@ -95,7 +95,7 @@ class PamolaCoreOperation(Operation):
             return str(ctx.run.files.root / folder)
         if not _IN_MEMORY.is_dir():
             raise OperationError(
-                f"step {ctx.step.id}: pamola-core writes plain files, and the run encrypts: on a system without"
+                f"step {ctx.step.id}; pamola-core writes plain files, and the run encrypts: on a system without"
                 f" {_IN_MEMORY}, run it in a task that does not"
             )
         import hashlib

@@ -169,6 +169,6 @@ def missing_in(dataset: str, frame: pd.DataFrame, columns: Iterable[str], what: 
     absent = int(frame[list(columns)].isna().any(axis=1).sum())
     if absent:
         raise DataError(
-            f"{dataset}: {absent:,} of {len(frame):,} records have no {' and '.join(columns)}, {what}: fill these"
+            f"{dataset}: {absent:,} of {len(frame):,} records have no {' and '.join(columns)}, {what}; fill these"
             f" cells, or leave the records out before this step"
         )

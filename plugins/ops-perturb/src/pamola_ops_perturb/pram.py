@@ -31,15 +31,15 @@ def _pd(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 def _transition(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     for column, rows in (value or {}).items():
-        what = f"{type(operation).__name__}: `transition` of {column}"
+        what = f"{type(operation).__name__}; `transition` of {column}"
         for category, row in rows.items():
             if set(row) - set(rows):
                 unknown = ", ".join(sorted(set(row) - set(rows)))
                 raise ParameterError(f"{what}: {unknown} is released for {category}, and has no row of its own")
             if any(not is_number(each) or each < 0 for each in row.values()):
-                raise ParameterError(f"{what}: probabilities of {category} have to be numbers of 0 or more")
+                raise ParameterError(f"{what}; probabilities of {category} have to be numbers of 0 or more")
             if abs(sum(row.values()) - 1.0) > TOLERANCE:
-                raise ParameterError(f"{what}: probabilities of {category} add up to {sum(row.values()):.12g}, not 1")
+                raise ParameterError(f"{what}; probabilities of {category} add up to {sum(row.values()):.12g}, not 1")
 
 
 class PramOperation(PerturbOperation):
@@ -194,7 +194,7 @@ class _Categories:
         codes, values = pandas.factorize(column, sort=False)
         if len(values) > MOST_CATEGORIES:
             raise DataError(
-                f"{where} has {len(values):,} values, and a transition matrix at most {MOST_CATEGORIES:,}: group them"
+                f"{where} has {len(values):,} values, and a transition matrix at most {MOST_CATEGORIES:,}; group them"
                 f" before (GeneralizeOperation)"
             )
         texts = [_text(value) for value in values]

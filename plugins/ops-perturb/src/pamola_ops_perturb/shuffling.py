@@ -100,7 +100,7 @@ class ShuffleOperation(PerturbOperation):
             if len(values) > MOST_CATEGORIES:
                 raise DataError(
                     f"{self.input_dataset}: column {name} (named in `predictors`) has {len(values):,} categories, and a"
-                    f" predictor at most {MOST_CATEGORIES}: group them before (GeneralizeOperation)"
+                    f" predictor at most {MOST_CATEGORIES}; group them before (GeneralizeOperation)"
                 )
             for code in range(1, len(values)):
                 yield (codes == code).astype(np.float64)

@@ -107,7 +107,7 @@ def _tree(text: bytes, source: str) -> Any:
     try:
         decoded = text.decode()
         if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(decoded)):
-            raise ConfigurationError(f"{source}: anchors and aliases are not used in rules")
+            raise ConfigurationError(f"{source}; anchors and aliases are not used in rules")
         return yaml.load(decoded, Loader=yaml.BaseLoader)  # texts, lists and mappings only
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)

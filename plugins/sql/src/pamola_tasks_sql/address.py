@@ -42,8 +42,8 @@ class Address:
             raise DataError(f"it is not an address: {FORM}") from None
         if "@" in parts.netloc or any(key in ("user", "password") for key, _ in given):
             raise DataError(
-                "an address holds neither user nor password: the project file has them, under sql.databases, as"
-                " password: ${secret:NAME} or ${env:NAME}"
+                "an address holds neither user nor password: the project file has them, under sql.databases,"
+                " the password as ${secret:NAME} or ${env:NAME}"
             )
         known = dict(given)
         if parts.scheme not in SCHEMES or not _NAME.fullmatch(parts.netloc) or parts.path.strip("/") or parts.fragment:

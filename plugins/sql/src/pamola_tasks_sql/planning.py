@@ -66,7 +66,7 @@ def plan_problems(run: RunServices, plan: Plan) -> Iterator[str]:
             elif not any(_fits(address.table, pattern) for pattern in database.write):
                 yield (
                     f"step {step.id}: the project file does not let a task replace table {address.table} of database"
-                    f" {address.database}: list it under sql.databases.{address.database}.write"
+                    f" {address.database}; list it under sql.databases.{address.database}.write"
                 )
             if (format := _format(run, plan, operation.input_dataset)) not in ("parquet", ""):
                 yield (

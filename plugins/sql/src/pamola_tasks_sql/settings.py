@@ -88,5 +88,5 @@ def _wrong(url: str) -> str:
     if not complete:
         return "expected postgresql://HOST:PORT/NAME"
     if "@" in parts.netloc or any(key in _CREDENTIALS for key, _ in parse_qsl(parts.query)):
-        return "it holds a user or password: write user: NAME and password: ${secret:NAME} beside it"
+        return "it holds a user or password; give these beside it, the password as ${secret:NAME}"
     return ""
