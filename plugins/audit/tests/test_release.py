@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks_audit.release import said
+from pamola_tasks_audit.verify_release import csv_rows
 
 HERE = Path(__file__).resolve().parent
 VERIFIER = HERE.parent / "src/pamola_tasks_audit/verify_release.py"
@@ -232,6 +234,15 @@ def test_tables_of_every_format_are_counted_with_their_missing_cells(claims, pla
     claims("release", "t", "--to", "b.zip", *accepted, code=0)
     assert found.splitlines()[-10:] == claims("verify", "b.zip", "--privacy", code=0).stdout.splitlines()[-10:]
     assert "k on age: stated 2, counted 2" in alone(place / "b.zip", "--recount").stdout
+
+
+def test_counting_leaves_the_limits_of_other_readers_as_they_were(tmp_path):
+    cells = tmp_path / "cells.csv"
+    cells.write_text(f"note\n{'x' * 200_000}\n")
+    before = csv.field_size_limit()
+    with cells.open("rb") as file:
+        assert len(list(csv_rows(file, {"encoding": "utf-8", "delimiter": ",", "quotechar": '"'}))) == 2
+    assert csv.field_size_limit() == before
 
 
 def test_what_a_step_says_of_columns_in_another_shape_is_left_out(claims, place):

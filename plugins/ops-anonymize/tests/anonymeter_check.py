@@ -1,8 +1,8 @@
 """Run by a Python that has anonymeter (it pins libraries of its own): attacks the releases named on standard input.
 
 Reads a JSON object with the paths of `original`, `control` and `releases`, the columns of the attacks, `attempts`,
-`predicates` and `max_attempts`; writes for each release and attack the successes and the rate on people of the table,
-those on the control, and the risk, each with its interval.
+`predicates`, `max_attempts`, `confidence` and `seed`; writes for each release and attack the successes and the rate on
+people of the table, those on the control, and the risk, each with its interval.
 """
 
 import json
@@ -24,8 +24,8 @@ def read(path: str) -> pd.DataFrame:
 
 
 def told(evaluator: object) -> dict:
-    results = evaluator.results()
-    risk = evaluator.risk()
+    results = evaluator.results(confidence_level=how["confidence"])
+    risk = evaluator.risk(confidence_level=how["confidence"])
     rates = {"attack": results.attack_rate, "control": results.control_rate}
     return {
         "attempts": results.n_attacks_ori,

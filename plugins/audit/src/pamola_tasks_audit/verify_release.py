@@ -383,9 +383,12 @@ def _times(scalar: int, point: _Point) -> _Point:
 
 def csv_rows(file: IO[bytes], table: Mapping[str, Any]) -> Iterator[list[str]]:
     """The rows of a CSV file of a release, its header first."""
-    csv.field_size_limit(1 << 30)
     text = io.TextIOWrapper(file, encoding=table["encoding"], newline="")
-    return csv.reader(text, delimiter=table["delimiter"], quotechar=table["quotechar"], strict=True)
+    before = csv.field_size_limit(1 << 30)  # of all readers of the process
+    try:
+        yield from csv.reader(text, delimiter=table["delimiter"], quotechar=table["quotechar"], strict=True)
+    finally:
+        csv.field_size_limit(before)
 
 
 def recount(rows: Iterable[Sequence[str]], table: Mapping[str, Any]) -> list[Claim]:
