@@ -23,33 +23,33 @@ _FOLDERS = {
 }
 
 
-def get_project_paths(config: Mapping[str, Any], root: str | Path | None = None) -> dict[str, Path]:
+def get_project_paths(config: Mapping[str, Any], project_root: str | Path | None = None) -> dict[str, Path]:
     """Where things are in a project.
 
     Args:
         config: What the project's file says.
-        root: The project; that of the current folder unless given.
+        project_root: The project; that of the current folder unless given.
     """
-    run = _laid_out(str(config.get("data_repository") or "DATA"), root)
+    run = _laid_out(str(config.get("data_repository") or "DATA"), project_root)
     base = run.files.root
     found = {name: base / run.places.folders[kind] for name, kind in _FOLDERS.items()}
     return {"project_root": base, "data_repository": base / run.config.data_repository, **found}
 
 
-def create_default_project_structure(root: str | Path, data_path: str | None = None) -> dict[str, Path]:
+def create_default_project_structure(root_path: str | Path, data_path: str | Path | None = None) -> dict[str, Path]:
     """Make a project: marker, folders, a project file. What is there already stays as it is.
 
     Args:
-        root: The project's folder, made if missing.
+        root_path: The project's folder, made if missing.
         data_path: The folder of the data within it, `DATA` unless given.
 
     Returns:
         As `get_project_paths`.
     """
-    folder = Path(root)
+    folder = Path(root_path)
     folder.mkdir(0o700, parents=True, exist_ok=True)
     files = Kernel.discover(folder).project.files
-    data = data_path or "DATA"
+    data = str(data_path or "DATA")
     paths = get_project_paths({"data_repository": data}, folder)
     for name in _FOLDERS:
         files.mkdirs(paths[name])
@@ -119,7 +119,7 @@ def create_directory_manager(
     return directories
 
 
-def create_task_context_manager(task_id: str, task_dir: str | Path, progress_manager: Any = None) -> Any:
+def create_task_context_manager(task_id: str, task_dir: str | Path, *, progress_manager: Any = None) -> Any:
     """The checkpoints of a task outside of a run.
 
     Args:

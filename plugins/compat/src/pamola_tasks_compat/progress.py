@@ -246,15 +246,15 @@ class ProgressContext:
 
     def __init__(
         self,
-        manager: TaskProgressManager,
-        name: str,
+        progress_manager: TaskProgressManager,
+        operation_name: str,
         total: float = 0,
         description: str | None = None,
         unit: str = "items",
         leave: bool = False,
     ) -> None:
-        self._manager = manager
-        self._name = name
+        self._manager = progress_manager
+        self._name = operation_name
         self._options = (total, description, unit, leave)
 
     def __enter__(self) -> NoOpProgressTracker:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pamola_tasks.errors import UsageError, ValidationError
+from pamola_tasks.errors import ConfigurationError, UsageError, ValidationError
 from pamola_tasks.kernel import Kernel
+from pamola_tasks.parameters import kind_of
 from pamola_tasks.protocols import Project
 from pamola_tasks.storage.trust import marker_in, root_of
 from pamola_tasks_compat.owners import owned
+
+# Sections of the forerunner, and for each name there the key of a task that it means.
+_SECTIONS = {
+    "logging": {"level": "log_level"},
+    "performance": {
+        name: name
+        for name in (
+            "chunk_size default_encoding default_delimiter default_quotechar memory_limit_mb use_dask npartitions"
+        ).split()
+    },
+    "encryption": {name: name for name in ("use_encryption", "encryption_mode")} | {"key_path": "encryption_key_path"},
+    "task_defaults": {name: name for name in ("continue_on_error", "parallel_processes", "use_vectorization")},
+}
 
 
 def _config(module: str, name: str) -> Any:
@@ -57,21 +72,56 @@ def load_project_config(
     return values
 
 
-def save_project_config(config: Mapping[str, Any], root: str | Path | None = None, format: str = "yaml") -> Path:
+def save_project_config(
+    config_data: Mapping[str, Any], project_root: str | Path | None = None, format: str = "yaml"
+) -> Path:
     """Write a project's file; one that is there keeps everything that is not changed. Secrets are not written.
 
     Args:
-        config: What it should say.
-        root: The project; that of the current folder unless given.
+        config_data: What it should say.
+        project_root: The project; that of the current folder unless given.
         format: `yaml`, `json` or `toml`.
     """
     formats = _config("documents", "FORMATS")
     if format not in formats:
         raise UsageError(f"a project's file is yaml, json or toml, not {format!r}")
-    project = _project(root)
+    project = _project(project_root)
     name = _config("documents", "find_file")(project.files, "prj_config")[0]
     if _config("documents", "format_of")(name) != formats[format]:
         name = f"configs/prj_config.{format}"
-    _config("saving", "write")(project, name, dict(_config("document", "leaves")(config)))
+    _config("saving", "write")(project, name, dict(_config("document", "leaves")(config_data)))
     path: Path = project.root / name
     return path
+
+
+def apply_default_values(config_data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a project's file says, with the fallbacks of keys that it leaves out or leaves empty.
+
+    Keys of tasks that it says nowhere are put into the sections that the forerunner had for them.
+
+    Args:
+        config_data: What the file says; it is not changed.
+
+    Raises:
+        ConfigurationError: A section is not a mapping.
+    """
+    filled: dict[str, Any] = copy.deepcopy(dict(config_data))
+    synonyms, fallbacks = _config("schema", "SYNONYMS"), _config("schema", "TaskKeys")()
+    said = {key for key, value in filled.items() if value is not None}
+    for section in (*_SECTIONS, "directory_structure"):
+        if filled.get(section) is None:
+            filled[section] = {}
+        elif not isinstance(filled[section], dict):
+            raise ConfigurationError(f"{section}: expected a mapping, got {kind_of(filled[section])}")
+        names = synonyms.get(section, {})
+        said |= {names.get(name, name) for name, value in filled[section].items() if value is not None}
+    for section, names in _SECTIONS.items():
+        filled[section] |= {name: getattr(fallbacks, key) for name, key in names.items() if key not in said}
+    for name, folders in copy.deepcopy(_config("schema", "FOLDERS")).items():
+        if isinstance(folders, dict):
+            filled[name] = folders | {key: value for key, value in filled[name].items() if value is not None}
+        elif not filled.get(name):
+            filled[name] = folders
+    if filled.get("data_repository") is None:
+        filled["data_repository"] = fallbacks.data_repository
+    return filled

@@ -15,10 +15,10 @@ from pamola_tasks.parameters import closest
 _VARIABLE = re.compile(r"\$\{\s*([A-Za-z_][\w.-]*)\s*\}|\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}")
 
 
-def get_recursive_variables(config: Mapping[str, Any]) -> dict[str, Any]:
+def get_recursive_variables(config_data: Mapping[str, Any]) -> dict[str, Any]:
     """Every single value of nested sections, by its dotted key: `{"logging.level": "INFO"}`. Lists are left out."""
     found: dict[str, Any] = {}
-    for key, value in config.items():
+    for key, value in config_data.items():
         if isinstance(value, Mapping):
             found |= {f"{key}.{inner}": item for inner, item in get_recursive_variables(value).items()}
         elif not isinstance(value, list):
@@ -26,18 +26,18 @@ def get_recursive_variables(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def substitute_variables(config: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+def substitute_variables(config_data: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a configuration with variables replaced in all its texts.
 
     Args:
-        config: The configuration; its own values can be referred to by their dotted keys.
+        config_data: The configuration; its own values can be referred to by their dotted keys.
         context: Further values by name, which win: `task_id`, `project_root` …
 
     Raises:
         ConfigurationError: A variable has no value; the message names the key and the variable.
     """
-    known = {**get_recursive_variables(config), **context}
-    return {str(key): substitute_item(value, known, (str(key),)) for key, value in config.items()}
+    known = {**get_recursive_variables(config_data), **context}
+    return {str(key): substitute_item(value, known, (str(key),)) for key, value in config_data.items()}
 
 
 def substitute_item(item: Any, context: Mapping[str, Any], path: tuple[str | int, ...] = ()) -> Any:

@@ -70,24 +70,24 @@ def register_discovered_tasks(
     return len(found)
 
 
-def get_task_metadata(cls: type[BaseTask]) -> dict[str, Any]:
+def get_task_metadata(task_class: type[BaseTask]) -> dict[str, Any]:
     """What a task class says of itself.
 
     Returns:
         `task_id, task_type, description, version, class_name, module, dependencies, author` (the module's
         `__author__`, or empty), and the lines `@tag: value` of the class's docstring by their tags.
     """
-    task = _made(cls)
-    tags = dict(_TAG.findall(inspect.getdoc(cls) or ""))
-    module = inspect.getmodule(cls)
+    task = _made(task_class)
+    tags = dict(_TAG.findall(inspect.getdoc(task_class) or ""))
+    module = inspect.getmodule(task_class)
     return {
         **tags,
         "task_id": task.task_id,
         "task_type": task.task_type,
         "description": task.description,
         "version": task.version,
-        "class_name": cls.__name__,
-        "module": cls.__module__,
+        "class_name": task_class.__name__,
+        "module": task_class.__module__,
         "dependencies": list(task.dependencies),
         "author": tags.get("author") or getattr(module, "__author__", ""),
     }

@@ -29,7 +29,12 @@ from pamola_tasks_compat.folders import (
 )
 from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_compat.owners import owned
-from pamola_tasks_compat.project_files import is_valid_project_root, load_project_config, save_project_config
+from pamola_tasks_compat.project_files import (
+    apply_default_values,
+    is_valid_project_root,
+    load_project_config,
+    save_project_config,
+)
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 from pamola_tasks_compat.task_runner import TaskRunner
@@ -61,7 +66,7 @@ _OF_HISTORY = (
 _OF_PLUGIN = {
     "load_task_config": ("config", "pamola_tasks_config"),
     "find_project_root": ("config", "pamola_tasks_config"),
-    "TaskConfig": ("config", "pamola_tasks_config"),
+    "TaskConfig": ("config", "pamola_tasks_compat.config_class"),
     "get_scope_fields": ("config", "pamola_tasks_compat.task_config"),
     "get_scope_datasets": ("config", "pamola_tasks_compat.task_config"),
     "get_scope_field_groups": ("config", "pamola_tasks_compat.task_config"),
@@ -86,6 +91,7 @@ _OF_PLUGIN = {
     "TaskDependencyManager": ("dependencies", "pamola_tasks_compat.dependencies"),
     "TaskProgressManager": ("progress", "pamola_tasks_compat.progress"),
     "ProgressTracker": ("progress", "pamola_tasks_compat.trackers"),
+    "ProgressContext": ("progress", "pamola_tasks_compat.progress"),
     "NoOpProgressTracker": ("progress", "pamola_tasks_compat.trackers"),
     "create_task_progress_manager": ("progress", "pamola_tasks_compat.progress"),
     "TaskEncryptionManager": ("encryption", "pamola_tasks_encryption"),
@@ -142,9 +148,9 @@ def clear_config_cache() -> None:
 # ---------------------------------------------------------------- the registry
 
 
-def register_task_class(task_id: str, cls: type[BaseTask], kernel: Kernel) -> bool:
+def register_task_class(task_id: str, task_class: type[BaseTask], kernel: Kernel) -> bool:
     """Add a task class to a kernel."""
-    kernel.tasks.register(task_id, cls)
+    kernel.tasks.register(task_id, task_class)
     return True
 
 
@@ -189,10 +195,10 @@ def create_task_directories(task_dir: str | Path) -> dict[str, Path]:
     return made
 
 
-def prepare_data_source_from_paths(paths: Mapping[str, str | Path], show_progress: bool = True) -> Any:
+def prepare_data_source_from_paths(file_paths: Mapping[str, str | Path], show_progress: bool = True) -> Any:
     """A data source with names for files of the project."""
     source = _data_services().data_source
-    for name, path in paths.items():
+    for name, path in file_paths.items():
         source.add_file_path(name, path)
     return source
 
@@ -315,9 +321,9 @@ class TaskContext:
         self.task_dir = Path(task_dir) if task_dir is not None else None
         self.rng = np.random.default_rng(seed)
 
-    def get_operation_seed(self, operation_name: str) -> int | None:
+    def get_operation_seed(self, op_name: str) -> int | None:
         """The seed of one step."""
-        return operation_seed(self.seed, operation_name)
+        return operation_seed(self.seed, op_name)
 
 
 __all__ = [
@@ -325,6 +331,7 @@ __all__ = [
     "ExecutionLog",
     "TaskContext",
     "TaskRunner",
+    "apply_default_values",
     "check_task_dependencies",
     "clean_temp_dir",
     "clear_config_cache",

@@ -18,21 +18,37 @@ class NoOpProgressTracker:
         total: How much there is to do; 0 or None if unknown.
         description: What is being done.
         unit: What is counted.
+        position: With `leave` and `color`, of the bar that a `ProgressTracker` draws: nothing is drawn here.
+        parent: A tracker that gets on by one when this one ends.
+
+    Attributes:
+        metrics: `current`, what is done; from `close` on also duration, speed and memory.
     """
 
-    def __init__(self, total: float | None = 0, description: str = "", unit: str = "items", **_: Any) -> None:
+    def __init__(
+        self,
+        total: float | None = 0,
+        description: str = "",
+        unit: str = "items",
+        position: int = 0,
+        leave: bool = True,
+        parent: NoOpProgressTracker | None = None,
+        color: str | None = None,
+    ) -> None:
         self.total = total or None
         self.description = description
         self.unit = unit
         self.done: float = 0
-        self.metrics: dict[str, Any] = {}
+        self.metrics: dict[str, Any] = {"current": 0}
         self.closed = False
         self._started = time.perf_counter()
         self._peak = peak_mb()
+        self._parent = parent
 
     def update(self, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None:
-        """So much more is done."""
+        """So much more is done; `metrics["current"]` holds the sum."""
         self.done += steps
+        self.metrics["current"] = self.done
 
     def set_total(self, total: float | None, unit: str | None = None) -> None:
         """It turned out how much there is to do."""
@@ -53,19 +69,21 @@ class NoOpProgressTracker:
         """Draw the bar again."""
 
     def close(self, failed: bool = False) -> None:
-        """It ended: `metrics` holds duration, speed and the rise of the memory peak."""
+        """It ended: `metrics` holds duration, speed and the rise of the memory peak, too."""
         if self.closed:
             return
         self.closed = True
         seconds = time.perf_counter() - self._started
         peak = peak_mb()
-        self.metrics = {
+        self.metrics |= {
             "execution_time": seconds,
             "items_per_second": self.done / seconds if seconds > 0 else 0.0,
             "peak_memory_mb": peak,
             "memory_delta_mb": None if peak is None or self._peak is None else peak - self._peak,
             "failed": failed,
         }
+        if self._parent is not None:
+            self._parent.update(1)
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +122,7 @@ class ProgressTracker(NoOpProgressTracker):
         *,
         delay: float = 0,
     ) -> None:
-        super().__init__(total, description, unit)
-        self._parent = parent
+        super().__init__(total, description, unit, parent=parent)
         self._bar: Any = None
         if not disable:
             self._bar = owned("progress", "pamola_tasks_progress.bars", "Bar")(
@@ -163,5 +180,3 @@ class ProgressTracker(NoOpProgressTracker):
                 self._bar.colour = "red"
             self._bar.close()
         super().close(failed)
-        if self._parent is not None:
-            self._parent.update(1)

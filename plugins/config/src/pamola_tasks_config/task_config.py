@@ -142,11 +142,15 @@ class TaskConfig(TaskKeys):
     def override_with_args(self, args: Any) -> None:
         """Put values over all others: a mapping of dotted keys, or a namespace of argparse where None means not given.
 
+        No arguments at all, None, change nothing.
+
         Raises:
             ConfigurationError: Everything that is wrong, or a run has begun; nothing is changed then.
         """
         if vars(self).get("_frozen"):
             raise ConfigurationError(FROZEN)
+        if args is None:
+            return
         given = args if isinstance(args, Mapping) else vars(args)
         overrides = {key: value for key, value in given.items() if value is not None}
         rank = 10 + max(500, *(layer.rank for layer in self._layers))
@@ -242,6 +246,7 @@ def load_task_config(
     task_type: str,
     args: Any = None,
     default_config: Mapping[str, Any] | None = None,
+    *,
     force_recreate_config_file: bool = False,
 ) -> TaskConfig:
     """The configuration of a task in the project of the current folder.

@@ -10,8 +10,8 @@ from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import closest
 
 
-class EncryptionMode(enum.Enum):
-    """How files are encrypted."""
+class EncryptionMode(enum.StrEnum):
+    """How files are encrypted. A member equals the text that configurations have, and is printed as that."""
 
     NONE = "none"
     SIMPLE = "simple"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from openlineage.client import facet_v2 as facets
 
+from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.operation import Direct
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pamola_tasks.record import DatasetRecord
 
 _DIRECT = get_args(Direct)
+_WORTH_READING = 16 << 20  # bytes of a file that is read for the types of its columns alone
+_TYPES_IN_FRONT = ("parquet", "memory")  # formats that say them without their rows
 
 
 class ColumnEdges:
@@ -28,6 +32,7 @@ class ColumnEdges:
     def __init__(self, run: RunServices) -> None:
         self._run = run
         self._names: dict[str, Sequence[str]] = {}
+        self._types: dict[str, Mapping[str, str]] = {}
 
     def names(self, record: DatasetRecord) -> Sequence[str]:
         """The columns of a dataset, as its file or its record has them; empty where neither does."""
@@ -39,6 +44,17 @@ class ColumnEdges:
                 return ()
             self._names[record.name] = [str(column) for column in found]
         return self._names[record.name]
+
+    def types(self, record: DatasetRecord) -> Mapping[str, str]:
+        """The types of a dataset's columns, as they are in memory once read; empty where it takes a large file."""
+        if record.name not in self._types:
+            source, small = self._run.data_source, record.bytes is not None and record.bytes <= _WORTH_READING
+            found: Mapping[str, str] = {}
+            if (small or record.format in _TYPES_IN_FRONT) and source.has_dataset(record.name):
+                with contextlib.suppress(PamolaTaskError):  # which a step that reads it reports
+                    found = source.schema(record.name)
+            self._types[record.name] = {str(column): str(kind) for column, kind in found.items()}
+        return self._types[record.name]
 
     def of(
         self, step: Step, known: Mapping[str, DatasetRecord], identity: Callable[[str], tuple[str, str]]

@@ -161,7 +161,8 @@ class Events:
     def _of_dataset(self, record: DatasetRecord) -> dict[str, Any]:
         said: dict[str, Any] = {}
         if columns := self._columns.names(record):
-            fields = [facets.schema_dataset.SchemaDatasetFacetFields(name=column, fields=None) for column in columns]
+            field, types = facets.schema_dataset.SchemaDatasetFacetFields, self._columns.types(record)
+            fields = [field(name=column, type=types.get(column), fields=None) for column in columns]
             said["schema"] = facets.schema_dataset.SchemaDatasetFacet(fields, producer=PRODUCER)
         if record.sha256:
             version = facets.dataset_version_dataset.DatasetVersionDatasetFacet
