@@ -163,6 +163,7 @@ def test_a_tracker_measures_what_it_did() -> None:
     assert tracker.metrics["failed"] is False
     assert tracker.metrics["execution_time"] > 0
     assert set(tracker.metrics) == {
+        "current",
         "execution_time",
         "items_per_second",
         "peak_memory_mb",

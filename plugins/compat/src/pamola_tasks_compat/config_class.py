@@ -42,8 +42,8 @@ class TaskConfig(_BASE, metaclass=_EveryTaskConfig):  # type: ignore[misc]  # th
     counts below both, unless the mapping says `env_override`.
 
     Args:
-        config_dict: All that a project's file may say: keys of tasks, `task_defaults`, and `tasks` by their ids. What it
-            does not say, the project's file does.
+        config_dict: All that a project's file may say: keys of tasks, `task_defaults`, and `tasks` by their ids. The
+            project's file counts where the mapping says nothing.
         task_id: The task's id.
         task_type: Its type.
         env_override: Whether environment variables count, which they do.

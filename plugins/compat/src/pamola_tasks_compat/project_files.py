@@ -24,7 +24,7 @@ _SECTIONS = {
             "chunk_size default_encoding default_delimiter default_quotechar memory_limit_mb use_dask npartitions"
         ).split()
     },
-    "encryption": {name: name for name in ("use_encryption", "encryption_mode")} | {"key_path": "encryption_key_path"},
+    "encryption": {},  # a written `use_encryption: false` would turn off what a task's class turns on
     "task_defaults": {name: name for name in ("continue_on_error", "parallel_processes", "use_vectorization")},
 }
 
@@ -97,7 +97,8 @@ def save_project_config(
 def apply_default_values(config_data: Mapping[str, Any]) -> dict[str, Any]:
     """What a project's file says, with the fallbacks of keys that it leaves out or leaves empty.
 
-    Keys of tasks that it says nowhere are put into the sections that the forerunner had for them.
+    Keys of tasks that it says nowhere are added to the sections that the forerunner had for them, but for those of
+    encryption.
 
     Args:
         config_data: What the file says; it is not changed.

@@ -258,9 +258,9 @@ class TaskEncryptionManager:
             file.write(data)
         return output.getvalue()
 
-    def decrypt_data(self, data: bytes, role: str = "data") -> bytes:
+    def decrypt_data(self, encrypted_data: bytes, role: str = "data") -> bytes:
         """Decrypt the bytes of a file that this task wrote in the same role; EncryptionError as from `reader`."""
-        with self.reader(io.BytesIO(data), role=role, task_id=self._task_id) as file:
+        with self.reader(io.BytesIO(encrypted_data), role=role, task_id=self._task_id) as file:
             return file.read()
 
     def derive_key(self, purpose: str) -> bytes:
