@@ -9,6 +9,8 @@ from pamola_tasks_openlineage.events import Events
 from pamola_tasks_openlineage.outlets import EventFile, EventServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
     from pamola_tasks.record import OperationResult, StepRecord
@@ -82,12 +84,21 @@ class Emission:
             self._emit(self._events.abort_event(run, job))
 
     def _emit(self, event: Any) -> None:
-        told = self._run.redactor.value(self._events.as_dict(event))
+        told = _redacted(self._events.as_dict(event), self._run.redactor)
         self._file.add(told)
         if self._server is not None and (why := self._server.send(told)):
             self._run.warn(
                 f"OpenLineage events are not sent any more in this run: {why}. All of them are in {self._file.path}"
             )
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """An event without secrets in its texts. No key hides what it has: a tag has its name under `key`."""
+    if isinstance(value, dict):
+        return {redact(key): _redacted(each, redact) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_redacted(each, redact) for each in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 _EMISSIONS: WeakKeyDictionary[RunServices, Emission] = WeakKeyDictionary()
