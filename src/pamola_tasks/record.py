@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def now() -> datetime:
@@ -36,13 +39,23 @@ def new_run_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def is_address(place: object) -> bool:
+    """Whether a dataset is not in a file but elsewhere, such as in a table of a database: `postgresql://…`."""
+    return isinstance(place, str) and _ADDRESS.match(place) is not None
+
+
 @attrs.frozen(kw_only=True)
 class DatasetRecord:
-    """One dataset that a run read or wrote."""
+    """One dataset that a run read or wrote.
+
+    Of an input from elsewhere, which a step copied (`ctx.data.fetched`), `path` is its address; hash, rows and columns
+    are those of the copy.
+    """
 
     name: str  #: the dataset's name in the task
     kind: str  #: `input`, `intermediate` or `output`
-    path: str = ""  #: where it lies, relative to the project's root where it is inside, else absolute; empty for memory
+    #: where it lies, relative to the project's root where it is inside, else absolute; an address; empty for memory
+    path: str = ""
     format: str = "memory"  #: `csv`, `parquet`, … or `memory`
     sha256: str = ""  #: hash of the bytes on disk (hex), or of the content for a dataset in memory
     bytes: int | None = None  #: size on disk, or None
@@ -50,8 +63,20 @@ class DatasetRecord:
     columns: tuple[str, ...] | None = None  #: names of the columns, or None likewise
     encrypted: bool = False  #: whether the bytes on disk are encrypted (found by looking, not by the setting)
     key_id: str = ""  #: which key, where they are
-    step: str = ""  #: Id of the step that wrote it; empty for inputs
+    step: str = ""  #: Id of the step that wrote it, or copied it from elsewhere; empty for other inputs
     internal: bool = False  #: whether it must not be released, and lies apart from what may be
+    version: str = ""  #: of an input from elsewhere: what its source calls this state of it, such as a fingerprint
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is an input that a step copied from an address."""
+        return self.kind == "input" and is_address(self.path)
+
+    def copied_from(self, address: str, version: str, step: str) -> DatasetRecord:
+        """The input from elsewhere of which this dataset is the copy that a step wrote."""
+        found = DatasetRecord(name=self.name, kind="input", path=address, format=address.partition(":")[0])
+        content: dict[str, Any] = {"sha256": self.sha256, "rows": self.rows, "columns": self.columns}
+        return attrs.evolve(found, version=version, step=step, **content)
 
 
 @attrs.define
@@ -100,7 +125,8 @@ class SavedStep:
     #: the parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
     fingerprint: Mapping[str, str]
     outputs: tuple[SavedOutput, ...] = ()  #: the files it left, with their hashes
-    inputs: Mapping[str, Any] = attrs.Factory(dict)  #: of the task's inputs that it read: `rows` and `columns`, by name
+    #: of the task's inputs that it read: `rows` and `columns`, by name; of one that it copied from elsewhere all facts
+    inputs: Mapping[str, Any] = attrs.Factory(dict)
     metrics: Mapping[str, Any] = attrs.Factory(dict)  #: what the operation measured
     warnings: tuple[str, ...] = ()  #: messages for the user
     status: str = "success"  #: the value of an `OperationStatus`

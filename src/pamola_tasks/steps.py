@@ -127,9 +127,8 @@ class Steps:
                 key_id = run.files.encryption_of(output.path).key_id  # it may have been changed since
                 self._note_dataset(DatasetRecord(**known, key_id=key_id, step=step.id))
         for name, known in saved.inputs.items():
-            columns = known["columns"]
-            shape = DatasetRecord(name=name, kind="input", rows=known["rows"], columns=columns and tuple(columns))
-            self._note_read(shape)
+            columns = known["columns"] and tuple(known["columns"])
+            self._note_read(DatasetRecord(**{**known, "name": name, "kind": "input", "columns": columns}))
         record.metrics = dict(saved.metrics)
         record.made_by = saved.run_id
         run.record.artifacts.extend(record.artifacts)
@@ -256,8 +255,7 @@ class Steps:
         if state.record.metrics and not result.failed:
             run.record.metrics[step.id] = state.record.metrics
         state.ended = True
-        if step.id in self._running:
-            self._running.remove(step.id)
+        self._running = [running for running in self._running if running != step.id]
         self._release(step)
         run.progress.complete_operation(step.id, success=not result.failed)
         run.logger.info("step %s %s", step.id, said, extra={"step_id": step.id})
@@ -265,8 +263,9 @@ class Steps:
     def _note_read(self, dataset: DatasetRecord) -> None:
         """Know more of an input, once it has been read: its hash, rows and columns."""
         inputs = self.run.record.inputs
+        inputs += [dataset] if dataset.is_elsewhere else []
         for index, known in enumerate(inputs):
-            if known.name == dataset.name:
+            if known.name == dataset.name and not known.is_elsewhere:
                 known = attrs.evolve(known, sha256=known.sha256 or dataset.sha256)
                 if dataset.rows is not None:
                     columns = dataset.columns or known.columns  # who read some columns only does not know all of them

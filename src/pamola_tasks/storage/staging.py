@@ -95,6 +95,16 @@ class StepData:
         """
         return self._staged.write_dataset(name, frame, format)
 
+    def fetched(self, copy: DatasetRecord, address: str, *, version: str = "") -> None:
+        """Record an input of the run that is elsewhere, and that the step has copied.
+
+        Args:
+            copy: The dataset that it wrote, as `write` returned it.
+            address: Where it is: `SCHEME://…`, without credentials and without values.
+            version: What the source calls this state of it, such as a fingerprint of its rows.
+        """
+        self._staged.read[copy.name] = copy.copied_from(address, version, self._step.id)
+
     def format_of(self, name: str) -> str:
         """The format that a dataset is written in: of outputs the task's `output_format`, else the writer's choice."""
         return self._staged.format_of(name)

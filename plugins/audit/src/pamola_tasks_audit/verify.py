@@ -16,6 +16,7 @@ from pamola_tasks.errors import (
     PathSecurityError,
     UsageError,
 )
+from pamola_tasks.record import is_address
 from pamola_tasks_audit.records import Recorded, earlier_run, proof_of, records_of
 from pamola_tasks_audit.signatures import is_bundle, problem_of, public_key, reports_at
 from pamola_tasks_audit.verify_bundle import hold, print_claims, verify_bundle
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols import CommandLine, KernelView, RunServices
 
-_FINE = ("ok", "in memory")
+_FINE = ("ok", "in memory", "elsewhere")
 
 
 @click.command("verify")
@@ -153,7 +154,9 @@ def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]], nothing: 
     if not wrong and nothing:
         return "nothing was verified: this run failed before it recorded a file"
     if not wrong:
-        return f"{len(found)} as recorded" if found else "this run recorded no files"
+        elsewhere = sum(row["status"] == "elsewhere" for row in found)
+        more = f", {elsewhere} elsewhere" if elsewhere else ""
+        return f"{len(found) - elsewhere} as recorded{more}" if found else "this run recorded no files"
     counted = Counter(row["status"] for row in wrong)
     intact = sum(row["status"] in _FINE for row in found)
     return f"{', '.join(f'{n} {word}' for word, n in counted.items())}, {intact} as recorded"
@@ -213,6 +216,9 @@ def _verified(run: RunServices, kind: str, entry: Mapping[str, Any], no_key: str
     }
     if not path:
         return {**row, "status": "in memory", "why": "there was no file"}
+    if is_address(path):
+        version = f" ({entry['version']})" if entry.get("version") else ""
+        return {**row, "status": "elsewhere", "why": f"no file: it is not asked whether it is as it was{version}"}
     if not wanted:
         return {**row, "status": "unknown", "why": "no hash was recorded"}
     try:

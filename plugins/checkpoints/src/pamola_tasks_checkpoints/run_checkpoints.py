@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
 
 _DATASETS = ("output", "intermediate", DROPPED)
+_SHAPE = ("rows", "columns")
+_COPIED = (*_SHAPE, "path", "format", "sha256", "version", "step")
 
 
 class RunCheckpoints:
@@ -238,9 +240,9 @@ class RunCheckpoints:
             fingerprint=parts,
             outputs=tuple(outputs),
             inputs={
-                dataset.name: {"rows": dataset.rows, "columns": dataset.columns}
+                dataset.name: {key: getattr(dataset, key) for key in (_COPIED if dataset.is_elsewhere else _SHAPE)}
                 for dataset in read
-                if dataset.rows is not None and run.plan.writer_of(dataset.name) is None
+                if dataset.is_elsewhere or (dataset.rows is not None and run.plan.writer_of(dataset.name) is None)
             },
             metrics=metrics,
             warnings=tuple(map(run.redactor, record.warnings)),

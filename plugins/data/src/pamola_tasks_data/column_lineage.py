@@ -42,7 +42,9 @@ class _Known(dict[str, list[str]]):
 class ColumnLineage:
     """What each dataset and artifact follows from, in columns of the inputs.
 
-    A step whose effects are not stated ends the chain: what it writes counts as an input of which nothing is known.
+    A step whose effects are not stated ends the chain: what it writes counts as an input of which nothing is known. So
+    does a step that reads no dataset, such as one that copies a table from elsewhere; once it has run, its columns are
+    known.
     """
 
     columns: dict[str, list[str]] = attrs.Factory(dict)  #: by dataset, where they are known
@@ -61,6 +63,9 @@ class ColumnLineage:
             if (names := header(name)) is not None:
                 found.columns[name] = names
         refused: dict[str, str] = getattr(run.data_source, "unreadable", {})
+        left = {each.name: each.columns for each in (*run.record.intermediates, *run.record.outputs) if each.columns}
+        for name in (name for step in plan if not step.reads for name in step.writes if name in left):
+            found.columns[name] = list(left[name] or ())
         for step in plan:
             if found.columns.keys() | refused.keys() >= set(step.reads):
                 found._follow(step, run, refused)

@@ -10,8 +10,8 @@ import attrs
 import click
 
 from pamola_tasks.errors import UnknownTaskError, UsageError
+from pamola_tasks.record import is_address
 from pamola_tasks_data.delimiters import LIKE_DATA
-from pamola_tasks_data.origin import is_address
 from pamola_tasks_data.source import DataSource
 
 if TYPE_CHECKING:

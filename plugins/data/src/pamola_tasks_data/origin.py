@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, PathSecurityError
+from pamola_tasks.record import is_address
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
     from pamola_tasks_data.verified import VerifiedFile
 
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
-
 def input_files(run: RunServices) -> dict[str, str]:
-    """Where each input is, by the dataset's name."""
+    """Where each input is that is in a file, by the dataset's name.
+
+    Of one that is elsewhere a plugin adds the step that copies it (`pamola_modify_plan`).
+    """
     named = {**run.config.auxiliary_datasets, **run.config.input_datasets}
     return {name: _place_of(run, str(path)) for name, path in named.items() if not is_address(path)}
-
-
-def is_address(path: object) -> bool:
-    """Whether an input is not a file but something elsewhere, such as a table of a database: `postgresql://…`.
-
-    A plugin adds the step that reads it (`pamola_modify_plan`) and writes the dataset.
-    """
-    return isinstance(path, str) and _ADDRESS.match(path) is not None
 
 
 def _place_of(run: RunServices, path: str) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.parameters import closest
+from pamola_tasks.record import is_address
 from pamola_tasks_data.column_lineage import ColumnLineage, Missing
-from pamola_tasks_data.origin import input_files, is_address, is_output, writer_of
+from pamola_tasks_data.origin import input_files, is_output, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,6 +14,7 @@ import click
 
 from pamola_tasks.errors import EncryptionError, UsageError
 from pamola_tasks.protocols import RunOptions
+from pamola_tasks.record import is_address
 from pamola_tasks_history.events import moment
 from pamola_tasks_history.figures import blocks, fits, table_of
 
@@ -201,5 +202,8 @@ def _row(record: Mapping[str, Any], duration: Callable[[float], str]) -> list[st
 
 def _names(files: list[Mapping[str, Any]]) -> str:
     """The first names, and how many there are more."""
-    names = [PurePath(item["path"]).name or item.get("name", "") for item in files]
+    names = [
+        item["path"] if is_address(item["path"]) else PurePath(item["path"]).name or item.get("name", "")
+        for item in files
+    ]
     return ", ".join(names[:2]) + (f" + {len(names) - 2}" if len(names) > 2 else "")

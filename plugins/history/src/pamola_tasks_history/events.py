@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.record import now, rfc3339
+from pamola_tasks.record import is_address, now, rfc3339
 from pamola_tasks.storage.journal import Damage
 from pamola_tasks.storage.system import user_name
 from pamola_tasks_history.process import Process, this_process
@@ -156,7 +156,8 @@ def _report_path(run: RunServices) -> str:
 
 
 def _input(dataset: DatasetRecord) -> dict[str, Any]:
-    return {"name": dataset.name, "path": dataset.path, "sha256": dataset.sha256, "bytes": dataset.bytes}
+    facts = {"name": dataset.name, "path": dataset.path, "sha256": dataset.sha256, "bytes": dataset.bytes}
+    return facts | ({"rows": dataset.rows, "version": dataset.version} if dataset.is_elsewhere else {})
 
 
 def _output(dataset: DatasetRecord) -> dict[str, Any]:
@@ -321,10 +322,12 @@ def moment(text: str) -> datetime | None:
 
 
 def stored_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
-    """A path as records have it: relative to the project's root where it is inside, absolute otherwise."""
+    """A path as records have it: relative to the project's root where it is inside, else absolute; or an address."""
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
         raise ValueError("is not a valid path: it is empty, or has control characters or bytes that are not text")
+    if is_address(text):
+        return text
     absolute = os.path.realpath(os.path.join(root, text))
     with contextlib.suppress(ValueError):
         return Path(absolute).relative_to(os.path.realpath(root)).as_posix()

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from openlineage.client import facet_v2 as facets
 
+from pamola_tasks import Effect, Effects
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.operation import Direct
 
 if TYPE_CHECKING:
-    from pamola_tasks import Effect, Effects
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
     from pamola_tasks.record import DatasetRecord
@@ -70,6 +70,11 @@ class ColumnEdges:
             return {}
         written = [name for name in step.writes if name in known and name in stated]
         return {name: _facet(stated[name], self.names(known[name]), identity) for name in written}
+
+    def copied(self, record: DatasetRecord, place: tuple[str, str]) -> Any:
+        """What makes the facet of a dataset that a step copied from elsewhere."""
+        same = {name: [Effect(dataset=record.name, column=name)] for name in record.columns or ()}
+        return _facet(Effects(columns=same), record.columns or (), lambda _: place)
 
 
 def _facet(effects: Effects, there: Collection[str], identity: Callable[[str], tuple[str, str]]) -> Any:

@@ -59,7 +59,7 @@ class Events:
             kind,
             ol.Run(runId=self._run.id, facets=said),
             self._job(self._task, "TASK"),
-            [each.name for each in record.inputs] if ended else [],
+            record.inputs if ended else (),
             [each.name for each in record.outputs] if ended else [],
             {},
         )
@@ -70,17 +70,20 @@ class Events:
         self.ids.add(run_id)
         said: dict[str, Any] = {"parent": self._parent()}
         lineage: Mapping[str, Any] = {}
+        known = self._known()
+        copied = [each for each in self._run.record.inputs if each.step == step.id]
         if record is not None:
             said |= self._tagged(skipped=record.made_by)
         if record is not None and kind != "START":
             said |= self._tests(tests_of(record))
             said |= self._failure(kind, record.error and record.error["type"], f"step {step.id}")
-            lineage = self._columns.of(step, self._known(), self._identity) if kind == "COMPLETE" else {}
+            lineage = self._columns.of(step, known, self._identity) if kind == "COMPLETE" else {}
+            lineage = {**lineage, **{each.name: self._columns.copied(each, self._place(each)) for each in copied}}
         return self._event(
             kind,
             ol.Run(runId=run_id, facets=said),
             self._job(f"{self._task}.{step.id}", "STEP"),
-            step.reads if kind != "START" or record else (),
+            [*copied, *(known[name] for name in step.reads if name in known)] if kind != "START" or record else (),
             step.writes if kind == "COMPLETE" or (record and kind == "START") else (),
             lineage,
         )
@@ -111,7 +114,7 @@ class Events:
             eventType=ol.RunState[kind],
             run=run,
             job=job,
-            inputs=[self._input(known[name]) for name in reads if name in known],
+            inputs=[self._input(each) for each in reads],
             outputs=[self._output(known[name], lineage.get(name)) for name in writes if name in known],
         )
 
@@ -154,9 +157,14 @@ class Events:
     def _identity(self, name: str) -> tuple[str, str]:
         """Namespace and name of a dataset: its path where it lasts and is in the project, so that tasks share it."""
         record = self._known().get(name)
-        path = "" if record is None or record.kind == "intermediate" else record.path
+        return (self._namespace, f"{self._task}:{name}") if record is None else self._place(record)
+
+    def _place(self, record: DatasetRecord) -> tuple[str, str]:
+        path = "" if record.kind == "intermediate" else record.path
+        if record.is_elsewhere:  # an address that does not show a query is not a name of its rows
+            return self._namespace, path if not path.endswith("…") else f"{self._task}:{record.name}:{path}"
         inside = path and not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
-        return self._namespace, path if inside else f"{self._task}:{name}"
+        return self._namespace, path if inside else f"{self._task}:{record.name}"
 
     def _of_dataset(self, record: DatasetRecord) -> dict[str, Any]:
         said: dict[str, Any] = {}
@@ -164,15 +172,15 @@ class Events:
             field, types = facets.schema_dataset.SchemaDatasetFacetFields, self._columns.types(record)
             fields = [field(name=column, type=types.get(column), fields=None) for column in columns]
             said["schema"] = facets.schema_dataset.SchemaDatasetFacet(fields, producer=PRODUCER)
-        if record.sha256:
+        if stated := record.version or (record.sha256 and f"sha256:{record.sha256}"):
             version = facets.dataset_version_dataset.DatasetVersionDatasetFacet
-            said["version"] = version(f"sha256:{record.sha256}", producer=PRODUCER)
+            said["version"] = version(stated, producer=PRODUCER)
         return said
 
     def _input(self, record: DatasetRecord) -> ol.InputDataset:
         read = facets.input_statistics_input_dataset.InputStatisticsInputDatasetFacet
         told: dict[str, Any] = {"inputStatistics": read(rowCount=record.rows, size=record.bytes, producer=PRODUCER)}
-        return ol.InputDataset(*self._identity(record.name), facets=self._of_dataset(record), inputFacets=told)
+        return ol.InputDataset(*self._place(record), facets=self._of_dataset(record), inputFacets=told)
 
     def _output(self, record: DatasetRecord, lineage: Any) -> ol.OutputDataset:
         wrote = facets.output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet

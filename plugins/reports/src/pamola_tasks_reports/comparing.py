@@ -162,6 +162,7 @@ def _data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Fact]:
             hashed = "SHA-256 of the encrypted file" if locked else "SHA-256"
             keys = {
                 "path": "file",
+                "version": "version",
                 "sha256": hashed,
                 "rows": "rows",
                 "columns": "columns",

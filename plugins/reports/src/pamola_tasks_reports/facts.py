@@ -208,6 +208,8 @@ _OF_A_DATASET = "name path sha256 rows columns bytes format encrypted key_id ste
 
 def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
     entry = {key: getattr(dataset, key) for key in _OF_A_DATASET}
+    if dataset.is_elsewhere:
+        return {**entry, "version": dataset.version, "encryption_mode": ""}
     if dataset.kind == "input" and not dataset.encrypted:  # as it was when it was read: it need not be opened once more
         return {**entry, "encryption_mode": "none" if dataset.path else ""}
     return {**entry, "encryption_mode": "", **inventory.encryption(dataset.path)}
@@ -302,7 +304,10 @@ def manifest_of(report: Mapping[str, Any]) -> dict[str, Any]:
             for entry in report["artifacts"]
         ],
         "input_datasets": [entry["name"] for entry in report["inputs"]],
-        "inputs": [_file(entry, "name", "path", "sha256", "bytes", "rows") for entry in report["inputs"]],
+        "inputs": [
+            _file(entry, "name", "path", "sha256", "bytes", "rows", *({"version"} & entry.keys()))
+            for entry in report["inputs"]
+        ],
         COLUMN_LINEAGE: part(part(part(report, "sections"), COLUMN_LINEAGE), "facts"),
         "privacy_guarantees": {"formal_dp": _formal(report["verdict"]["datasets"])},
         "error_info": None if error is None else {key: error[key] for key in error if key != "traceback"},

@@ -142,7 +142,10 @@ def _data(report: Row, page: Pieces) -> Iterator[str]:
             "" if row.get("rows") is None else f"{row['rows']:,}",
             "" if row.get("columns") is None else str(len(row["columns"])),
             size(row.get("bytes")),
-            page.file(str(row.get("path") or "in memory"), str(row.get("sha256") or "")),
+            page.file(
+                ", ".join(str(row[key]) for key in ("path", "version") if row.get(key)) or "in memory",
+                str(row.get("sha256") or ""),
+            ),
         ]
         for row, role in datasets
     ]

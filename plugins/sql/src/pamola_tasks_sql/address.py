@@ -24,6 +24,7 @@ def is_address(text: object) -> bool:
 class Address:
     """A table or a query."""
 
+    scheme: str  #: the kind of database: `postgresql`
     database: str  #: the database, as the project file calls it
     table: str = ""  #: the table, with its schema where that is stated
     query: str = ""  #: or a query
@@ -50,7 +51,7 @@ class Address:
             raise DataError(f"it is not an address: {FORM}, where DATABASE is a name under sql.databases")
         if len(given) != 1 or not known.keys() < {"table", "query"} or not given[0][1].strip():
             raise DataError(f"an address has one table or one query: {FORM}")
-        found = cls(parts.netloc, **known)
+        found = cls("postgresql", parts.netloc, **known)
         if found.table and not all(found.parts):
             raise DataError("a table is NAME or SCHEMA.NAME")
         return found
@@ -72,7 +73,7 @@ class Address:
 
     def __str__(self) -> str:
         """As it is shown: a query may hold values, so it is not."""
-        return f"postgresql://{self.database}?{f'table={self.table}' if self.table else 'query=…'}"
+        return f"{self.scheme}://{self.database}?{f'table={self.table}' if self.table else 'query=…'}"
 
 
 def quoted(name: str) -> str:

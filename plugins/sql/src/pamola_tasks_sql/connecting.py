@@ -29,11 +29,30 @@ _SNAPSHOT = "set transaction isolation level repeatable read, read only"
 _LOCK_SECONDS = 60
 # Classes of SQLSTATE of which the message names things of the database and quotes no cell.
 _SPEAKING = ("08", "28", "3D", "3F", "42", "53", "55", "57", "0A", "25")
+# Errors that may pass: lost connections, serialization failures and deadlocks, locks that were not to be had, a server
+# that starts or stops.
+_PASSING = ("08", "40", "55P03", "57P0")
+_NO_SERVER = re.compile(
+    r"server closed the connection|connection (?:not open|refused|reset|timed out)|timeout expired|no connection to|"
+    r"could not (?:connect|receive|send)|closed unexpectedly|unreachable|no route to host|terminating connection|"
+    r"(?:is|not yet) (?:starting up|shutting down|accepting connections|in recovery mode)|too many clients",
+    re.IGNORECASE,
+)
 _WORDS = {
     "2BP01": "other objects of the database (views, foreign keys) depend on the table that would be replaced: drop"
     " these first, and make them again from the new one",
     "55P03": f"another program has the table in use: it was waited for {_LOCK_SECONDS} seconds",
 }
+
+
+class DatabaseError(DataError, code="database"):
+    """A database refuses something."""
+
+
+class DatabaseUnavailable(DatabaseError, code="database_unavailable"):
+    """A database cannot do something now: the step may be retried."""
+
+    retriable = True
 
 
 def database_of(config: Config, name: str) -> Database:
@@ -59,7 +78,8 @@ def connected(config: Config, name: str, *, reads: bool) -> Iterator[Any]:
         reads: Whether it only reads: it then sees one snapshot.
 
     Raises:
-        DataError: The database is not there, or refuses something: in words without values.
+        DatabaseUnavailable: The database is not there, or something passes.
+        DatabaseError: It refuses something. Both are in words without values.
     """
     import adbc_driver_postgresql.dbapi as driver
 
@@ -102,13 +122,20 @@ def _uri(database: Database) -> str:
 
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn errors of the driver into a `DataError` that names no value of a table."""
+    """Turn errors of the driver into a `DatabaseError` that names no value of a table."""
     import adbc_driver_manager as manager
 
     try:
         yield
     except manager.Error as error:
-        raise DataError(f"{what}: {_in_words(error)}") from None
+        kind = DatabaseUnavailable if _passes(error) else DatabaseError
+        raise kind(f"{what}: {_in_words(error)}") from None
+
+
+def _passes(error: Any) -> bool:
+    """Whether the same may succeed later. Errors of connecting have no SQLSTATE."""
+    state = str(error.sqlstate or "")
+    return state.startswith(_PASSING) if state else _NO_SERVER.search(str(error)) is not None
 
 
 def _in_words(error: Any) -> str:

@@ -43,13 +43,14 @@ class ReadTableOperation(Operation):
         with connected(ctx.config, address.database, reads=True) as connection, explained(str(address)):
             ctx.stage("looking at the table")
             reader = TableReader(connection, address, database.fingerprint)
-            found, order = reader.fingerprint(), reader.order
+            found, order, types = reader.fingerprint(), reader.order, reader.types()
             ctx.stage("reading")
             cell_text = getattr(ctx.run.data_source, "cell_text", None)
             if cell_text is None:
                 raise DataError("the data service of this run takes no tables of databases: use pamola-tasks-data")
             pieces = self._counted(ctx, reader, cell_text, found.count)
             written = ctx.data.write(self.output_dataset, pieces)
+            ctx.data.fetched(written, str(address), version=found.text)
         if not order:
             ctx.warn(f"{address}: the query has no ORDER BY, so its rows may come in another order the next time")
         return OperationResult.success(
@@ -60,6 +61,7 @@ class ReadTableOperation(Operation):
                 "changes_seen_by": found.how,
                 "order": order or "not determined",
                 "sha256": written.sha256,
+                "types": types,
             }
         )
 
@@ -88,6 +90,10 @@ class WriteTableOperation(Operation):
     input_dataset: str = reads()
     target: str
 
+    def __attrs_post_init__(self) -> None:
+        #: the types of columns that have been read from a database and are as they were there, by column
+        self.kept_types: dict[str, str] = {}
+
     @property
     def address(self) -> Address:
         """What is written."""
@@ -99,11 +105,12 @@ class WriteTableOperation(Operation):
 
         address = self.address
         with connected(ctx.config, address.database, reads=False) as connection, explained(str(address)):
-            found = write(ctx, connection, address, self.input_dataset)
+            found, types = write(ctx, connection, address, self.input_dataset, self.kept_types)
         return OperationResult.success(
             metrics={
                 "target": str(address),
                 "sha256": ctx.run.data_source.describe(self.input_dataset).sha256,
+                "kept_types": types,
                 "rows": found.count,
                 "fingerprint": found.text,
                 "changes_seen_by": found.how,

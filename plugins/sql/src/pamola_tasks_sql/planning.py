@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_sql.address import Address, is_address
-from pamola_tasks_sql.connecting import connected, database_of, explained
+from pamola_tasks_sql.connecting import DatabaseUnavailable, connected, database_of, explained
 from pamola_tasks_sql.operations import ReadTableOperation, WriteTableOperation
 
 if TYPE_CHECKING:
@@ -102,13 +102,19 @@ def _fits(table: str, pattern: str) -> bool:
 
 
 def fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
-    """What the database says of the rows that a step would read now: asked once a run."""
+    """What the database says of the rows that a step would read now: asked once a run.
+
+    Where it cannot say so now, the step runs: it can be retried.
+    """
     operation = step.operation
     if not isinstance(operation, ReadTableOperation):
         return {}
     known: dict[str, str] = vars(run).setdefault("tables_asked_for", {})
     if step.id not in known:
-        known[step.id] = _state(run, operation.address)
+        try:
+            known[step.id] = _state(run, operation.address)
+        except DatabaseUnavailable as problem:
+            known[step.id] = f"not known: {problem}"
     return {f"rows of {operation.address}": known[step.id]}
 
 
@@ -118,6 +124,19 @@ def _state(run: RunServices, address: Address, by: str = "") -> str:
     database = database_of(run.config, address.database)
     with connected(run.config, address.database, reads=True) as connection, explained(str(address)):
         return TableReader(connection, address, by or database.fingerprint).fingerprint().text
+
+
+def keep_types(run: RunServices, step: Step) -> None:
+    """Let a step that writes a table know of the types of columns that are as they were read."""
+    if isinstance(step.operation, WriteTableOperation):
+        step.operation.kept_types = _kept_types(run, step.operation)
+
+
+def _kept_types(run: RunServices, operation: WriteTableOperation) -> dict[str, str]:
+    from pamola_tasks_sql.column_types import KeptTypes
+
+    found = KeptTypes(run, operation.address.scheme).of(operation.input_dataset)
+    return {name: type_ for name, type_ in found.items() if type_}
 
 
 def skip_problems(run: RunServices, step: Step, saved: SavedStep) -> Iterator[str]:

@@ -59,6 +59,14 @@ def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]
 
 
 @hookimpl
+def pamola_on_step_started(run: RunServices, step: Step) -> None:
+    """Columns that are as they were read get the type that they had."""
+    from pamola_tasks_sql.planning import keep_types
+
+    keep_types(run, step)
+
+
+@hookimpl
 def pamola_check_skip(run: RunServices, step: Step, saved: SavedStep) -> Iterable[str]:
     """A table that a step wrote is as it left it."""
     from pamola_tasks_sql.planning import skip_problems

@@ -83,6 +83,24 @@ class TableReader:
             text=f"{count} rows, hash {total}", count=count, how="number of rows and a hash of all values"
         )
 
+    def types(self) -> dict[str, str]:
+        """The type of each column, as the database calls it; empty text where it does not say."""
+        if self._oid:
+            found = rows(
+                self._connection,
+                "select attname::text, format_type(atttypid, atttypmod) from pg_attribute"
+                f" where attrelid = {self._oid} and attnum > 0 and not attisdropped order by attnum",
+            )
+            return dict(found)
+        metadata = {field.name: field.metadata or {} for field in self._schema()}
+        asked = ", ".join(
+            f"format_type(to_regtype({literal(quoted(facts.get(b'POSTGRESQL:type', b'').decode()))}),"
+            f" {int(facts.get(b'POSTGRESQL:typmod', b'-1'))})"
+            for facts in metadata.values()
+        )
+        said = rows(self._connection, f"select {asked}")[0]
+        return {name: type_ or "" for name, type_ in zip(metadata, said, strict=True)}
+
     @property
     def order(self) -> str:
         """The order of rows, in words; empty where it is not determined."""
@@ -130,13 +148,18 @@ class TableReader:
         )
         return [name for (name,) in found]
 
-    def _columns(self) -> list[_Column]:
-        """How each column is read: what the driver has no type for, as text; numbers with all their digits."""
+    def _schema(self) -> Any:
+        """The columns as the driver sees them."""
         with self._connection.cursor() as cursor:
             cursor.execute(f"select * from {self._address.sql} q limit 0")
             schema = cursor.fetch_record_batch().schema
         if len(set(schema.names)) < len(schema.names) or not schema.names:
             raise DataError(f"{self._address}: its columns must have a name each, and different ones: rename them")
+        return schema
+
+    def _columns(self) -> list[_Column]:
+        """How each column is read: what the driver has no type for, as text; numbers with all their digits."""
+        schema = self._schema()
         kinds = {field.name: (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode() for field in schema}
         precisions = self._measured([name for name, kind in kinds.items() if kind == "numeric"], schema)
         columns = []

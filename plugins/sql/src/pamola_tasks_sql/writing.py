@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_sql.address import literal, quoted
 from pamola_tasks_sql.connecting import rows
 from pamola_tasks_sql.reading import Fingerprint, TableReader
+from pamola_tasks_sql.typed import TypedTable, natural
 
 if TYPE_CHECKING:
     from pamola_tasks import OperationContext
@@ -23,11 +24,16 @@ _WIDER |= {pa.int8(): pa.int16(), pa.float16(): pa.float32()}
 _NAME = 63  # bytes that a name may have in PostgreSQL
 
 
-def write(ctx: OperationContext, connection: Any, address: Address, dataset: str) -> Fingerprint:
-    """Write a dataset, commit, and return what the database then says of the table.
+def write(
+    ctx: OperationContext, connection: Any, address: Address, dataset: str, types: Mapping[str, str]
+) -> tuple[Fingerprint, dict[str, str]]:
+    """Write a dataset, commit, and return what the database then says of the table, and the types that were kept.
 
     Grants of the table that is replaced hold for the new one; its indexes, constraints, triggers and comments go with
     it.
+
+    Args:
+        types: The types that columns have where the database has them, by column; others are as the dataset has them.
 
     Raises:
         DataError: A column cannot be stored, or something depends on the table that would be replaced.
@@ -37,11 +43,21 @@ def write(ctx: OperationContext, connection: Any, address: Address, dataset: str
     new = f"{address.parts[-1].encode()[: _NAME - 17].decode(errors='ignore')}_{secrets.token_hex(8)}"
     place = [*address.parts[:-1], new]
     new_name = ".".join(map(quoted, place))
+    typed = TypedTable(connection, schema, types)
+    for column, type_ in typed.unknown.items():
+        ctx.warn(f"{address} has no type {type_}: column {column} is stored as {natural(schema.field(column).type)}")
     ctx.stage("writing")
+    pieces = pa.RecordBatchReader.from_batches(schema, _batches(ctx, dataset, schema))
     with connection.cursor() as cursor:
-        pieces = pa.RecordBatchReader.from_batches(schema, _batches(ctx, dataset, schema))
-        where = {"db_schema_name": place[0]} if len(place) > 1 else {}
-        cursor.adbc_ingest(new, pieces, mode="create", **where)
+        if typed.types:
+            waiting = f"pamola_{secrets.token_hex(8)}"  # a temporary table, which needs no log of the server
+            cursor.adbc_ingest(waiting, pieces, mode="create", temporary=True)
+            for statement in typed.statements(waiting, new_name):
+                cursor.execute(statement)
+            cursor.execute(f"drop table {waiting}")
+        else:
+            where = {"db_schema_name": place[0]} if len(place) > 1 else {}
+            cursor.adbc_ingest(new, pieces, mode="create", **where)
     ctx.stage("putting it in place")
     grants = _grants(connection, address, new_name)
     with connection.cursor() as cursor:
@@ -53,7 +69,7 @@ def write(ctx: OperationContext, connection: Any, address: Address, dataset: str
         cursor.execute(f"comment on table {address.quoted} is {literal(said)}")
     found = TableReader(connection, address).fingerprint()
     connection.commit()
-    return found
+    return found, typed.types
 
 
 def _batches(ctx: OperationContext, dataset: str, schema: Any) -> Iterator[Any]:
