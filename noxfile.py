@@ -196,7 +196,7 @@ def durability(session: nox.Session) -> None:
     """Kill and fail runs at every system call, not at a sample of them, and key changes of 1,000 files and 1 GiB at 50
     moments, and the processes of a Dask cluster at 50; by hand, some twenty to thirty minutes."""
     system = [f"tests/system/{name}" for name in ("test_kill_sweep.py", "test_history_killed_writers.py")]
-    system.append("plugins/dask/tests/test_lost_workers.py")
+    system += ["plugins/dask/tests/test_lost_workers.py", "plugins/sql/tests/test_kills.py"]
     run_long(session, *system, "plugins/encryption/tests/test_encryption_rotation.py", PAMOLA_DURABILITY="all")
 
 
