@@ -167,11 +167,11 @@ def become(command: dict[str, Any]) -> None:
 
 
 def ours() -> Iterator[str]:
-    """The modules of kernel and plugins that are installed here, but for those that are programs."""
+    """The modules of kernel and plugins that are installed here, but for programs and what is imported for long."""
     for package in sorted(packages()):
         module = importlib.import_module(package)
         for each in pkgutil.walk_packages(module.__path__, f"{package}."):
-            if not each.name.endswith(".__main__"):
+            if not each.name.endswith((".__main__", ".recognizers")):  # spaCy takes seconds that few commands need
                 yield each.name
 
 

@@ -50,7 +50,7 @@ def test_extras_name_every_plugin():
     names = [tomllib.loads(path.read_text())["project"]["name"] for path in release.projects(ROOT)[1:]]
     of_tasks = ("dashboard", "dask", "openlineage", "sql", "llm", "policies")
     others = {name: f"pamola-tasks-{name}" for name in of_tasks}
-    others |= {"perturb": "pamola-ops-perturb"}
+    others |= {"perturb": "pamola-ops-perturb", "text": "pamola-ops-text"}
     assert [text.partition(">")[0] for name in others for text in extras[name]] == list(others.values())
     required = [text for name in ("standard", *others) for text in extras[name]]
     assert sorted(text.partition(">")[0] for text in required) == sorted(names)
