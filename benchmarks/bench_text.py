@@ -55,7 +55,7 @@ def main() -> None:
     for label, entities in (("default", DEFAULT), ("without PHONE_NUMBER", [e for e in DEFAULT if e[:5] != "PHONE"])):
         began = time.process_time()
         asked = Asked(languages=["en"], models={}, entities=entities, patterns={}, context={}, score_threshold=0.4)
-        searching = Searching(asked, {"name": "PERSON"}, {}, [])
+        searching = Searching(asked, {"name": "PERSON"}, {}, {}, [])
         with searching.recognizers.searching():
             searching.find("ann@example.org")
             print(f"{time.process_time() - began:8.2f} s to set up")

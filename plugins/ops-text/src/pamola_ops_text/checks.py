@@ -55,13 +55,26 @@ def words(operation: Any, attribute: attrs.Attribute[Any], value: Mapping[str, l
             raise ParameterError(f"{_NAME}: `{attribute.name}` of {entity} has to list words, none of them blank")
 
 
+def regions(operation: Any, attribute: attrs.Attribute[Any], value: list[str] | None) -> None:
+    """A validator: countries whose rules for telephone numbers are known, each once; or nothing."""
+    if value is None:
+        return
+    from phonenumbers import SUPPORTED_REGIONS
+
+    some_names(operation, attribute, value)
+    if unknown := [name for name in value if name not in SUPPORTED_REGIONS]:
+        raise ParameterError(
+            f"{_NAME}: `{attribute.name}` names {unknown[0]!r}: name countries by the two capital letters of ISO 3166-1"
+        )
+
+
 def check(operation: Any) -> None:
     """Refuse parameters that do not fit each other, and entities, languages and models that are not there.
 
     Raises:
         ParameterError: With what is wrong.
     """
-    own = {*operation.patterns, *operation.deny_list, *operation.known.values()}
+    own = {*operation.patterns, *operation.deny_list, *operation.deny_datasets, *operation.known.values()}
     for parameter in ("entities", "context"):
         _known_entities(parameter, getattr(operation, parameter) or (), own)
     wanted = operation.wanted()
@@ -70,6 +83,8 @@ def check(operation: Any) -> None:
         strange = [name for name in stated if name not in wanted] if isinstance(stated, dict) else []
         if strange:
             raise ParameterError(f"{_NAME}: `{parameter}` names {strange[0]}, which is not looked for: see `entities`")
+    if operation.phone_regions is not None and "PHONE_NUMBER" not in operation.searched():
+        raise ParameterError(f"{_NAME}: `phone_regions` does nothing: PHONE_NUMBER is not among `entities`")
     if both := sorted(set(operation.columns) & set(operation.known)):
         raise ParameterError(f"{_NAME}: {both[0]} is both in `columns` and in `known_columns`")
     actions = set(map(operation.action_of, wanted))
@@ -92,8 +107,8 @@ def check(operation: Any) -> None:
     needing = [name for name in operation.entities or () if name in OF_MODELS and name not in own]
     if needing and not operation.models:
         raise ParameterError(
-            f"{_NAME}: {needing[0]} in `entities` needs a `model`; without one, persons are found by `known_columns`"
-            f" and `deny_list`"
+            f"{_NAME}: {needing[0]} in `entities` needs a `model`; without one, persons are found by `known_columns`,"
+            f" `deny_datasets` and `deny_list`"
         )
 
 

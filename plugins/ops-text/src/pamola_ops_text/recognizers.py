@@ -43,6 +43,14 @@ class OfflineEmailRecognizer(predefined_recognizers.EmailRecognizer):  # type: i
         return True if _suffixes()(pattern_text).fqdn else None
 
 
+class AnyHostUrlRecognizer(predefined_recognizers.UrlRecognizer):  # type: ignore[misc]
+    """Presidio's, and whatever begins with a scheme: its list of top-level domains is not complete."""
+
+    def __init__(self, **options: Any) -> None:
+        with_scheme = presidio_analyzer.Pattern("Scheme", r"(?i)\b(?:https?|ftps?)://[^\s()<>\"']+", 0.6)
+        super().__init__(name="UrlRecognizer", patterns=[*self.PATTERNS, with_scheme], **options)
+
+
 @cache
 def _suffixes() -> Any:
     return tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True)
@@ -66,11 +74,13 @@ def _local_recognizers() -> dict[str, list[type]]:
     """Recognizers of patterns and checksums, by the entity that they find."""
     found: dict[str, list[type]] = {}
     for name in sorted(predefined_recognizers.__all__):
-        cls = getattr(predefined_recognizers, name)
+        cls: Any = getattr(predefined_recognizers, name)
         if not inspect.isclass(cls) or not any(each in cls.__module__ for each in _LOCAL):
             continue
-        if cls is predefined_recognizers.EmailRecognizer:
-            cls = OfflineEmailRecognizer
+        cls = {
+            predefined_recognizers.EmailRecognizer: OfflineEmailRecognizer,
+            predefined_recognizers.UrlRecognizer: AnyHostUrlRecognizer,
+        }.get(cls, cls)
         for entity in cls(supported_language="en").get_supported_entities():
             found.setdefault(entity, []).append(cls)
     return found
@@ -91,6 +101,7 @@ class Asked:
         entities: Names of entities.
         patterns: For each entity regular expressions of the task.
         context: For each entity words that make a finding behind them more certain.
+        phone_regions: Countries (ISO 3166-1) by whose rules telephone numbers are found; None means Presidio's eight.
         score_threshold: How certain a finding has to be.
     """
 
@@ -99,6 +110,7 @@ class Asked:
     entities: Sequence[str]
     patterns: Mapping[str, Sequence[str]]
     context: Mapping[str, Sequence[str]]
+    phone_regions: Sequence[str] | None = None
     score_threshold: float
 
 
@@ -137,7 +149,10 @@ class Recognizers:
             for cls in classes.get(entity, ()):
                 if cls not in made:
                     made.add(cls)
-                    yield self._with_context(cls(supported_language=language), entity)
+                    options: dict[str, Any] = {"supported_language": language}
+                    if cls is predefined_recognizers.PhoneRecognizer and self.asked.phone_regions is not None:
+                        options["supported_regions"] = tuple(self.asked.phone_regions)
+                    yield self._with_context(cls(**options), entity)
         of_model = [entity for entity in self.asked.entities if entity in (*OF_MODELS, "DATE_TIME")]
         if language in self.asked.models and of_model:
             yield predefined_recognizers.SpacyRecognizer(supported_language=language, supported_entities=of_model)

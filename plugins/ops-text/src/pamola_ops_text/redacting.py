@@ -63,9 +63,13 @@ class RedactTextOperation(Operation):
             whole and by the words of names. A mapping gives the entity: `{name: PERSON}`; else it is the column's name.
         patterns: By entity regular expressions of your own (of the module `regex`; case does not count).
         deny_list: By entity names and words that are found wherever they occur, whatever their case and accents.
+        deny_datasets: By entity a table whose first column has names that are found wherever they occur, like values of
+            `known_columns`: `{PERSON: staff}`.
         allow_list: Findings that stay as they are, with all that is found within them.
         context: By entity words of which one, up to five words before it, makes a finding more certain. With one's own
             `patterns` of that entity they count only behind such a word.
+        phone_regions: Countries (ISO 3166-1, such as `CH`) by whose rules telephone numbers without a country code are
+            found. Unless given, Presidio's: US, GB, DE, FR, IL, IN, CA and BR.
         model: A spaCy model that is installed, such as `en_core_web_sm`; a mapping of languages for several.
         labelled_dataset: A table with `text`, `start`, `end` (in characters) and `entity`, and maybe `known_columns`:
             recall, precision and F1 are measured on it.
@@ -84,8 +88,10 @@ class RedactTextOperation(Operation):
     known_columns: list[str] | dict[str, str] = attrs.Factory(list)
     patterns: dict[str, str | list[str]] = attrs.field(factory=dict, validator=checks.expressions)
     deny_list: dict[str, list[str]] = attrs.field(factory=dict, validator=checks.words)
+    deny_datasets: dict[str, str] = reads(attrs.Factory(dict))
     allow_list: list[str] = attrs.Factory(list)
     context: dict[str, list[str]] = attrs.field(factory=dict, validator=checks.words)
+    phone_regions: list[str] | None = attrs.field(default=None, validator=checks.regions)
     model: str | dict[str, str] | None = None
     labelled_dataset: str | None = reads(None)
     output_format: str | None = None
@@ -117,10 +123,13 @@ class RedactTextOperation(Operation):
             return dict.fromkeys(self.languages, self.model)
         return dict(self.model or {})
 
+    def searched(self) -> list[str]:
+        """The entities that recognizers look for."""
+        return default_entities(self.models) if self.entities is None else list(self.entities)
+
     def wanted(self) -> list[str]:
         """All entities that are looked for, those of the task included."""
-        named = default_entities(self.models) if self.entities is None else self.entities
-        return sorted({*named, *self.patterns, *self.deny_list, *self.known.values()})
+        return sorted({*self.searched(), *self.patterns, *self.deny_list, *self.deny_datasets, *self.known.values()})
 
     def action_of(self, entity: str) -> Action:
         """What is done with the findings of an entity."""
@@ -145,6 +154,8 @@ class RedactTextOperation(Operation):
         source = self.input_dataset
         known = [Effect(source, name, "CONDITIONAL", masking=True) for name in self.known]
         written: dict[str, list[Effect]] = {name: [Effect(source, name)] for name in columns[source]}
+        for dataset in self.deny_datasets.values():
+            known += [Effect(dataset, name, "CONDITIONAL", masking=True) for name in columns[dataset][:1]]
         written |= {name: [Effect(source, name, "TRANSFORMATION", masking=True), *known] for name in self.columns}
         counted = [Effect(source, name, "AGGREGATION", masking=True) for name in [*self.columns, *self.known]]
         needs = [(source, name) for name in [*self.columns, *self.known]]
@@ -164,7 +175,7 @@ class RedactTextOperation(Operation):
         purpose = self.purpose or f"{ctx.run.record.task_id}/{self.output_dataset}"
         pseudonyms = "pseudonymize" in map(self.action_of, self.wanted())
         key = ctx.derive_key(purpose) if pseudonyms else None
-        searching = self._searching()
+        searching = self._searching(ctx)
         told: dict[str, Any] = {"purpose": purpose} if pseudonyms else {}
         with searching.recognizers.searching():
             if self.labelled_dataset is not None:
@@ -212,18 +223,26 @@ class RedactTextOperation(Operation):
                     f" {', '.join(COLUMNS)}; it has {', '.join(map(str, there))}"
                 )
 
-    def _searching(self) -> Searching:
+    def _searching(self, ctx: OperationContext) -> Searching:
         from .recognizers import Asked
 
         asked = Asked(
             languages=self.languages,
             models=self.models,
-            entities=default_entities(self.models) if self.entities is None else self.entities,
+            entities=self.searched(),
             patterns={name: [each] if isinstance(each, str) else each for name, each in self.patterns.items()},
             context=self.context,
+            phone_regions=self.phone_regions,
             score_threshold=self.score_threshold,
         )
-        return Searching(asked, self.known, self.deny_list, self.allow_list)
+        names = {entity: self._first_column(ctx, dataset) for entity, dataset in self.deny_datasets.items()}
+        return Searching(asked, self.known, self.deny_list, names, self.allow_list)
+
+    @staticmethod
+    def _first_column(ctx: OperationContext, dataset: str) -> list[str]:
+        column = ctx.data.columns(dataset)[0]
+        texts = ctx.data.frame(dataset, [column])[column].dropna().astype(str)
+        return sorted(set(texts))
 
     def _agreement(self, ctx: OperationContext, dataset: str, searching: Searching) -> dict[str, Any]:
         there = ctx.data.columns(dataset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +26,7 @@ class Searching:
         asked: What the recognizers look for.
         known: By column of a record the entity that its value is.
         deny_list: By entity words and names that are found everywhere.
+        names: By entity names that are found everywhere, whole and by their words.
         allow_list: Findings that stay, with all that is found within them.
     """
 
@@ -34,6 +35,7 @@ class Searching:
         asked: Asked,
         known: Mapping[str, str],
         deny_list: Mapping[str, Sequence[str]],
+        names: Mapping[str, Iterable[str]],
         allow_list: Sequence[str],
     ) -> None:
         from .recognizers import Recognizers  # which takes seconds to import
@@ -41,10 +43,11 @@ class Searching:
         self.recognizers = Recognizers(asked)
         self._known = known
         self._stop_words = frozenset(map(fold, self.recognizers.stop_words))
-        self._listed = Terms()
-        for entity, values in deny_list.items():
-            for value in values:
-                self._listed.add(value, entity)
+        self._listed = Terms(self._stop_words)
+        for parts, listed in ((False, deny_list), (True, names)):
+            for entity, values in listed.items():
+                for value in values:
+                    self._listed.add(value, entity, parts=parts)
         self._allowed = {_spelling(each) for each in allow_list}
         self._terms: dict[Known, Terms] = {}
         self._found: dict[tuple[str, Known], list[Finding]] = {}

@@ -61,9 +61,9 @@ class Words:
 
 @attrs.frozen
 class Term:
-    """A value that is looked for, and the entity that it is of."""
+    """A value that is looked for, None where several have the word, and the entity that it is of."""
 
-    value: str
+    value: str | None
     entity: str
 
 
@@ -99,7 +99,9 @@ class Terms:
             self._numbers.setdefault(digits, term)
         for word in words if parts else ():
             if (len(word) >= _LEAST_PART) if word.isdigit() else not digits and self._is_part(word):
-                self._parts.setdefault(word, term)
+                known = self._parts.setdefault(word, term)
+                if known.value != value:
+                    self._parts[word] = attrs.evolve(known, value=None)
 
     @staticmethod
     def _is_part(word: str) -> bool:

@@ -21,7 +21,9 @@ def of_method(ctx: OperationContext, operation: Any) -> None:
     """Warn of what the recognizers cannot find, and of recall that was not measured."""
     where = f"{operation.output_dataset}: {', '.join(operation.columns)}"
     if not operation.models:
-        sources = [name for name in ("known_columns", "deny_list", "patterns") if getattr(operation, name)]
+        sources = [
+            name for name in ("known_columns", "deny_datasets", "deny_list", "patterns") if getattr(operation, name)
+        ]
         ctx.warn(
             f"{where} may still name persons and places: without a language model (`model`) these are found only"
             f" through {' and '.join(sources) if sources else '`known_columns` and `deny_list`, which are not set'}"
