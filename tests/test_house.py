@@ -29,7 +29,7 @@ KERNEL = "pamola_tasks"
 LAYERS = (
     ("lazy", "display"),
     ("errors", "secret"),
-    ("parameters", "record"),
+    ("parameters", "record", "validators"),
     ("operation", "plan"),
     ("protocols",),
     ("hookspecs",),

@@ -17,11 +17,19 @@ def table(*columns: str) -> dict[str, str]:
     return {"people": "\n".join([",".join(columns), *rows, ""])}
 
 
-class Pack(OperationContract):
+class Plugin(OperationContract):
     plugin = "ops-perturb"
 
 
-class TestPram(Pack):
+class Pack(Plugin):
+    """What holds of the plugin, not of one operation, is tested with the first."""
+
+    test_its_door_is_light: Any = None
+    test_what_it_names_is_there: Any = None
+    test_it_loads: Any = None
+
+
+class TestPram(Plugin):
     operation = "PramOperation"
     tables: ClassVar = table("part", "size")
     parameters: ClassVar[dict[str, Any]] = {"input_dataset": "people", "columns": ["part"], "strata": ["size"]}

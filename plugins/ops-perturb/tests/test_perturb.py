@@ -10,7 +10,8 @@ from pamola_ops_perturb.household_swaps import Households, swap
 from pamola_ops_perturb.linking import link_categories, link_numbers
 from pamola_ops_perturb.pram import PramOperation
 from pamola_ops_perturb.rank_swapping import RankSwapOperation, partners
-from pamola_ops_perturb.shuffling import normal_scores
+from pamola_ops_perturb.record_swapping import RecordSwapOperation
+from pamola_ops_perturb.shuffling import normal_scores, same_ranks
 from pamola_ops_perturb.transition import Effect, drawn, invariant, randomized
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.functions import run_on
@@ -26,7 +27,7 @@ def ran(frame: pd.DataFrame, operation: str, **parameters: Any) -> tuple[pd.Data
 
 
 def test_pram_of_110_males_and_90_females_who_stay_with_probability_nine_tenths() -> None:
-    """The example of the Handbook on Statistical Disclosure Control (A. Hundepool and others 2010, section on PRAM):
+    """The example of the Handbook on Statistical Disclosure Control (second edition, section 3.4, "PRAM, the method"):
     108 males and 92 females are expected; 9 of these males were female, and 11 of these females male."""
     effect = Effect(np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([[110, 0], [0, 90]]))
     assert effect.expected == pytest.approx([108, 92])
@@ -35,7 +36,7 @@ def test_pram_of_110_males_and_90_females_who_stay_with_probability_nine_tenths(
 
 
 def test_pram_of_regions_of_the_practice_guide() -> None:
-    """T. Benschop, C. Machingauta and M. Welch: SDC for Microdata: A Practice Guide, table 5.8 and its text: of 5,000,
+    """T. Benschop, C. Machingauta and M. Welch: SDC for Microdata: A Practice Guide, section on PRAM: of 5,000,
     500 and 400 records 5,045, 460 and 395 are expected. The capital always stays; estimates lead back."""
     names, sizes = ["capital", "rural1", "rural2"], [5000, 500, 400]
     rows = [[1, 0, 0], [0.05, 0.8, 0.15], [0.05, 0.15, 0.8]]
@@ -114,6 +115,17 @@ def test_ranks_are_swapped_in_pairs_within_the_range() -> None:
     assert partners(10, 0, RNG(1)).tolist() == list(range(10))
 
 
+def test_rank_swapping_of_the_handbook() -> None:
+    """The example in section 3.4 of the Handbook on Statistical Disclosure Control (second edition): of ten records,
+    p = 10 swaps each rank with the next. Which of two equal values (4.5, of records 4 and 7) is first, is free."""
+    frame = pd.DataFrame({"third": [3.7, 3.8, 3.0, 4.5, 5.0, 6.0, 4.5, 6.7, 8.0, 10.0],
+                          "fourth": [4.4, 3.4, 4.8, 5.0, 6.0, 7.5, 10.0, 11.0, 9.5, 3.2]})  # fmt: skip
+    out, _ = ran(frame, "RankSwapOperation", columns=["third", "fourth"], p=10, top_percent=0, bottom_percent=0)
+    assert out["fourth"].tolist() == [4.8, 3.2, 4.4, 6.0, 5.0, 9.5, 11.0, 10.0, 7.5, 3.4]
+    assert out["third"].drop([3, 6]).tolist() == [3.0, 4.5, 3.7, 4.5, 6.7, 6.0, 10.0, 8.0]
+    assert sorted(out["third"][[3, 6]]) == [3.8, 5.0]
+
+
 def test_rank_swapping_keeps_values_and_the_factor_that_is_asked_for() -> None:
     normal = RNG(2).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 4000)
     frame = pd.DataFrame({"a": normal[:, 0], "b": (normal[:, 1] * 100).round().astype("int64")})
@@ -161,14 +173,78 @@ def test_households_at_risk_change_places_with_similar_ones_elsewhere() -> None:
         ran(frame, "RecordSwapOperation", hid="hid", **{**asked, "similar": [["age"]], "risk_variables": ["origin"]})
 
 
-def test_a_swap_rate_is_met_exactly_where_no_household_is_at_risk() -> None:
-    """As in sdcMicro's own tests: of 10,000 households, 5, 10 and 25 percent are swapped."""
-    area = RNG(1).integers(0, 12, 10_000)
-    made = Households(np.stack([area // 4, area]), np.full((2, 10_000), 1e-4), (area * 0 + np.arange(10_000) % 5)[None])
-    for rate in (0.05, 0.1, 0.25):
-        partner = swap(made, 0, rate, RNG(7))
-        assert (partner != np.arange(10_000)).sum() == rate * 10_000
-        assert (area[partner] != area)[partner != np.arange(10_000)].all()
+def dwellings(count: int) -> tuple[pd.DataFrame, Any]:
+    """Households with two areas, one within the other, and the sizes of households; and what to ask of a swap."""
+    rng = RNG(1)
+    size, nuts2 = rng.integers(1, 7, count), rng.integers(0, 15, count)
+    home = np.repeat(np.arange(count), size)
+    frame = pd.DataFrame({"hid": home, "nuts1": nuts2[home] // 5, "nuts2": nuts2[home], "hsize": size[home]})
+    frame["age"], frame["national"] = rng.integers(0, 7, len(home)), rng.integers(0, 5, len(home))
+    return frame, {"hid": "hid", "hierarchy": ["nuts1", "nuts2"], "similar": [["hsize"]]}
+
+
+def test_swap_rates_of_the_tests_and_the_vignette_of_sdcmicro() -> None:
+    """sdcMicro, tests/testthat/test_recordSwap_outputs.R: of 10,000 households, 5, 10 and 25 percent are swapped
+    exactly, with `k_anonymity` 1. Its vignette on record swapping: 5 percent of 100,000 are 5,000."""
+    frame, asked = dwellings(10_000)
+    out, found = ran(frame, "RecordSwapOperation", risk_variables=["age", "national"], k_anonymity=1, **asked)
+    moved = (out["nuts2"] != frame["nuts2"]).groupby(frame["hid"]).first()
+    assert found["households_swapped"] == moved.sum() == 500
+    for count, rate in ((10_000, 0.1), (10_000, 0.25), (100_000, 0.05)):
+        area = RNG(1).integers(0, 12, count)
+        made = Households(np.stack([area // 4, area]), np.full((2, count), 1e-4), (np.arange(count) % 5)[None])
+        partner = swap(made, np.inf, rate, RNG(7))
+        assert (partner != np.arange(count)).sum() == rate * count
+        assert (area[partner] != area)[partner != np.arange(count)].all()
+
+
+def test_households_above_a_stated_risk_are_swapped_at_its_level() -> None:
+    """As in sdcMicro's tests of `risk`: with `swaprate` 0, exactly those above the threshold and their partners are
+    swapped; and 1 over the counts, with 1/2 as threshold, means what `k_anonymity: 2` does."""
+    frame, asked = dwellings(2_000)
+    frame["risk1"], frame["risk2"] = 0.0001, 0.0001
+    frame.loc[RNG(2).choice(len(frame), 60, replace=False), "risk1"] = 99.0
+    frame.loc[RNG(3).choice(len(frame), 60, replace=False), "risk2"] = 99.0
+    never = frame["hid"] % 4 == 0
+    frame.loc[never, ["risk1", "risk2"]] = 0.0
+    stated = {"risk": ["risk1", "risk2"], "risk_threshold": 0.9, "swaprate": 0.0}
+    out, found = ran(frame, "RecordSwapOperation", **stated, **asked)
+    before, after = (each.groupby("hid").first() for each in (frame, out))
+    greatest = frame.groupby("hid")[["risk1", "risk2"]].max() > 0.9
+    moved = (before[["nuts1", "nuts2"]] != after[["nuts1", "nuts2"]]).any(axis=1)
+    assert moved[greatest.any(axis=1)].all()
+    assert (before["nuts1"] != after["nuts1"])[greatest["risk1"]].all()
+    assert not moved[::4].any()  # their risk is 0
+    assert found["households_swapped"] <= 2 * greatest.any(axis=1).sum()
+    assert found["households_at_risk"] == {
+        "nuts1": greatest["risk1"].sum(), "nuts2": (greatest["risk2"] & ~greatest["risk1"]).sum()
+    }  # fmt: skip
+    assert found["households_at_risk_not_swapped"] == found["record_linkage"]["true_match_rate"] == 0
+    for level in ("nuts1", "nuts2"):
+        frame[f"by_{level}"] = 1 / frame.groupby([level, "age", "national", "hsize"])["hid"].transform("size")
+    _, one = ran(frame, "RecordSwapOperation", risk=["by_nuts1", "by_nuts2"], risk_threshold=0.5, **asked)
+    _, other = ran(frame, "RecordSwapOperation", risk_variables=["age", "national", "hsize"], k_anonymity=2, **asked)
+    assert one["households_at_risk"] == other["households_at_risk"]
+    with pytest.raises(DataError, match="below 0"):
+        ran(frame.assign(risk1=-1.0), "RecordSwapOperation", **stated, **asked)
+    for wrong, says in (
+        ({"risk": ["risk1"]}, "a column for each level of `hierarchy`: 2, not 1"),
+        ({"risk_threshold": None}, "`risk` needs `risk_threshold`"),
+        ({"risk": []}, "state either `risk_variables` or `risk`"),
+        ({"risk_variables": ["age"]}, "state either `risk_variables` or `risk`"),
+        ({"risk": [], "risk_variables": ["age"]}, "`risk_threshold` does nothing without `risk`"),
+        ({"k_anonymity": 3}, "`k_anonymity` does nothing with `risk`"),
+    ):
+        with pytest.raises(ParameterError, match=says):
+            RecordSwapOperation(input_dataset="t", **{**asked, **stated, **wrong})
+
+
+def test_values_of_the_ranks_of_predicted_ones() -> None:
+    """T. Benschop, C. Machingauta and M. Welch: SDC for Microdata: A Practice Guide, table 5.14 (shuffling)."""
+    income = np.array([2300, 2434, 2123, 2312, 6045, 2345, 2543, 2854, 2365, 2643.0])
+    predicted = [2466.56, 2583.58, 2594.17, 2530.97, 5964.04, 2513.45, 2116.16, 2624.32, 2203.45, 2358.29]
+    shuffled = income[same_ranks(income, np.array(predicted))]
+    assert shuffled.tolist() == [2345, 2543, 2643, 2434, 6045, 2365, 2123, 2854, 2300, 2312]
 
 
 def test_shuffling_keeps_each_column_and_what_it_depends_on() -> None:

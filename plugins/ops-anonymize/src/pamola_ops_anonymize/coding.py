@@ -12,9 +12,10 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.validators import number
 
 from .column_operation import ColumnOperation
-from .columns import is_number, number, require, require_numbers, wrong
+from .columns import is_number, require, require_numbers, wrong
 from .counted import Counted
 from .roles import CODED
 
@@ -49,8 +50,8 @@ class TopBottomCodeOperation(ColumnOperation):
     """
 
     output_dataset: str = writes("{input}_coded")
-    top: int | float | None = attrs.field(default=None, validator=number)
-    bottom: int | float | None = attrs.field(default=None, validator=number)
+    top: int | float | None = attrs.field(default=None, validator=number())
+    bottom: int | float | None = attrs.field(default=None, validator=number())
     top_quantile: float | None = attrs.field(default=None, validator=_share)
     bottom_quantile: float | None = attrs.field(default=None, validator=_share)
 

@@ -13,9 +13,17 @@ import pandas as pd
 
 from pamola_tasks import OperationContext
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.validators import Check as Check
+from pamola_tasks.validators import column_names as column_names
+from pamola_tasks.validators import columns_of_person as columns_of_person
+from pamola_tasks.validators import is_number as is_number
+from pamola_tasks.validators import one_of as one_of
+from pamola_tasks.validators import person_columns as person_columns
+from pamola_tasks.validators import some_columns as some_columns
+from pamola_tasks.validators import whole_number as whole_number
+from pamola_tasks.validators import wrong as wrong
 
 Ints = npt.NDArray[np.int64]
-Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 MISSING = -1
 
@@ -23,53 +31,10 @@ MISSING = -1
 # ---------------------------------------------------------------- parameters
 
 
-def wrong(operation: Any, parameter: str, expected: str, value: Any) -> ParameterError:
-    """The error for a parameter that cannot be used."""
-    return ParameterError(f"{type(operation).__name__}: `{parameter}` has to be {expected}, not {value!r}")
-
-
-def column_names(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """A validator: a list of column names, none of them twice."""
-    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
-        raise wrong(operation, attribute.name, "a list of column names", value)
-    twice = sorted({name for name in value if list(value).count(name) > 1})
-    if twice:
-        raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` names {', '.join(twice)} twice")
-
-
-def some_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """A validator: a list of at least one column name."""
-    column_names(operation, attribute, value)
-    if not value:
-        raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` is empty: name at least one column")
-
-
-def columns_of_person(person: str | list[str] | None) -> list[str]:
-    """The columns that `person` names: one, several or none."""
-    return [person] if isinstance(person, str) else list(person or ())
-
-
-def person_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """A validator: the name of a column, or several; or None."""
-    if value is not None:
-        some_columns(operation, attribute, columns_of_person(value) if isinstance(value, str) else value)
-
-
 def one_column(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """A validator: the name of a column, or nothing."""
     if not (value is None or isinstance(value, str)):
         raise wrong(operation, attribute.name, "the name of a column", value)
-
-
-def one_of(allowed: Any) -> Check:
-    """A validator: one of the words of a Literal."""
-    words = get_args(allowed)
-
-    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value not in words:
-            raise wrong(operation, attribute.name, f"one of {', '.join(words)}", value)
-
-    return check
 
 
 def some_of(allowed: Any) -> Check:
@@ -82,29 +47,6 @@ def some_of(allowed: Any) -> Check:
             raise wrong(operation, attribute.name, f"a list of {', '.join(words)}", value)
 
     return check
-
-
-def whole_number(least: int) -> Check:
-    """A validator: a whole number of at least `least`, or nothing where that is the default."""
-
-    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None and attribute.default is None:
-            return
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise wrong(operation, attribute.name, f"a whole number of {least} or more", value)
-
-    return check
-
-
-def is_number(value: Any) -> bool:
-    """Whether this is a finite number, and no truth value."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def number(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """A validator: a finite number, or nothing where that is the default."""
-    if not (value is None and attribute.default is None) and not is_number(value):
-        raise wrong(operation, attribute.name, "a finite number", value)
 
 
 def positive(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
+from pamola_tasks.validators import number
 
 from .column_operation import ColumnOperation
 from .columns import (
@@ -23,7 +24,6 @@ from .columns import (
     belongs_to,
     distinct_texts,
     is_number,
-    number,
     one_of,
     positive,
     require,
@@ -95,7 +95,7 @@ class GeneralizeOperation(ColumnOperation):
     output_dataset: str = writes("{input}_generalized")
     method: Method = attrs.field(validator=one_of(Method))
     width: int | float | None = attrs.field(default=None, validator=positive)
-    origin: int | float = attrs.field(default=0, validator=number)
+    origin: int | float = attrs.field(default=0, validator=number())
     edges: list[int | float] | None = attrs.field(default=None, validator=_ascending)
     period: Period | None = None
     groups: dict[str, list[str | int | float | bool]] | None = None

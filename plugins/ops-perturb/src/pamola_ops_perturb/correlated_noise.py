@@ -10,8 +10,9 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, writes
 from pamola_tasks.errors import ParameterError
+from pamola_tasks.validators import number, one_of, some_columns
 
-from .columns import Floats, number, numbers_of, one_of, some_columns, with_numbers
+from .columns import Floats, numbers_of, with_numbers
 from .linking import link_numbers
 from .perturbing import PerturbOperation
 from .utility import figures

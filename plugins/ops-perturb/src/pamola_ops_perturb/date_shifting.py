@@ -12,16 +12,9 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, writes
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.validators import columns_of_person, person_columns, some_columns, whole_number
 
-from .columns import (
-    Ints,
-    codes_of,
-    columns_of_person,
-    missing_in,
-    person_columns,
-    some_columns,
-    whole_number,
-)
+from .columns import Ints, codes_of, missing_in
 from .perturbing import PerturbOperation
 
 

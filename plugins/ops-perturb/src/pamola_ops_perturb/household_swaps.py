@@ -20,7 +20,8 @@ class Households:
     Attributes:
         areas: For each level of the hierarchy, from the highest, the area of each household: int64 of shape
             (levels, households); areas of a level are parts of those above.
-        risk: The greatest risk of a member, 1 over the number of records like it in the area, of the same shape.
+        risk: The greatest risk of a member, by default 1 over the number of records like it in the area, of the same
+            shape, 0 or more. It weighs how probable a household is chosen, and one whose risk is 0 is not chosen.
         profiles: For each similarity profile what a household is by it, int64 of shape (profiles, households).
     """
 
@@ -33,13 +34,13 @@ class Households:
         """How many there are."""
         return int(self.areas.shape[1])
 
-    def level_of_risk(self, k: int) -> Ints:
-        """The highest level at which a household has a member like fewer than k records; `UNTIL_LAST` where none is."""
-        risky = self.risk > 1.0 / k + 1e-12 if k else np.zeros(self.risk.shape, dtype=bool)
+    def level_of_risk(self, threshold: float) -> Ints:
+        """The highest level at which the risk of a household is above a threshold; `UNTIL_LAST` where none is."""
+        risky = self.risk > threshold
         return np.where(risky.any(axis=0), risky.argmax(axis=0), UNTIL_LAST).astype(np.int64)
 
 
-def swap(households: Households, k: int, swaprate: float, rng: np.random.Generator) -> Ints:
+def swap(households: Households, threshold: float, swaprate: float, rng: np.random.Generator) -> Ints:
     """Whom each household is swapped with, itself where it is not.
 
     From the highest level down, households at risk there are swapped with others of another area of the level; at the
@@ -48,7 +49,7 @@ def swap(households: Households, k: int, swaprate: float, rng: np.random.Generat
 
     Args:
         households: The households.
-        k: Members like fewer records than that in their area are at risk.
+        threshold: Households whose risk in an area is above it are at risk there.
         swaprate: Which part of the households is swapped at least, 0 to 1, where partners are found.
         rng: Draws order and partners.
 
@@ -57,11 +58,13 @@ def swap(households: Households, k: int, swaprate: float, rng: np.random.Generat
     """
     partner = np.arange(households.count, dtype=np.int64)
     swapped: Mask = np.zeros(households.count, dtype=bool)
-    at_risk = households.level_of_risk(k)
+    at_risk = households.level_of_risk(threshold)
     wanted = _swaps_by_area(households.areas[-1], swaprate, rng) if households.count else np.zeros(0, dtype=np.int64)
     last = len(households.areas) - 1
     for level, area in enumerate(households.areas):
-        priority = rng.exponential(size=households.count) / households.risk[level]
+        risk = households.risk[level]
+        drawn = rng.exponential(size=households.count)
+        priority = np.divide(drawn, risk, out=np.full(households.count, np.inf), where=risk > 0)
         needy = np.flatnonzero((at_risk == level) & ~swapped)
         _match(needy, area, households.profiles, priority, partner, swapped, rng)
         if level == last:
@@ -85,7 +88,7 @@ def _swaps_by_area(area: Ints, swaprate: float, rng: np.random.Generator) -> Int
 def _more(area: Ints, wanted: Ints, swapped: Mask, priority: Floats, rng: np.random.Generator) -> Ints:
     """Further households to swap, in each area until as many swaps as wanted have begun."""
     short = np.maximum(0, wanted - np.bincount(area[swapped], minlength=len(wanted)) // 2)
-    open_ = np.flatnonzero(~swapped)
+    open_ = np.flatnonzero(~swapped & np.isfinite(priority))
     order = open_[np.lexsort((priority[open_], area[open_]))]
     start = np.searchsorted(area[order], np.arange(len(wanted)))
     rank = np.arange(len(order)) - start[area[order]]
@@ -109,8 +112,9 @@ def _match(
 
     With `among_others`, none of them is a partner of another of them.
     """
-    allowed = np.ones(len(area), dtype=bool)
-    allowed[needy] = not among_others
+    allowed = np.isfinite(priority)
+    if among_others:
+        allowed[needy] = False
     for profile in profiles:
         needy = needy[~swapped[needy]]
         pool = np.flatnonzero(~swapped & allowed)

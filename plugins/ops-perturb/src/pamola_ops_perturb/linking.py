@@ -12,6 +12,8 @@ from .columns import Floats, Ints, codes_of
 
 SAMPLE = 1_000
 _COMPARED = 200_000_000  # cells, for categories
+_LOOK = 50_000  # records among which a nearer one is looked for first
+_ONE_BY_ONE = 100  # for so few, each is compared with all records rather than a tree of them made
 
 Generator = np.random.Generator
 
@@ -42,16 +44,38 @@ def link_numbers(before: Floats, after: Floats, rng: Generator) -> dict[str, Any
     scale = before.std(axis=0)
     scale[scale == 0] = 1.0
     before, after = before / scale, after / scale
-    _, times, first = _distinct([before[:, place] for place in range(before.shape[1])])
-    points = before[first]
-    tree = KDTree(points, balanced_tree=False, compact_nodes=False)
     chosen = _sample(rows, SAMPLE, rng)
-    nearest, _ = tree.query(after[chosen])
-    own = np.sqrt(((before[chosen] - after[chosen]) ** 2).sum(axis=1))
-    found = np.flatnonzero(own <= nearest * (1 + 1e-9) + 1e-12)
-    balls = tree.query_ball_point(after[chosen][found], nearest[found] * (1 + 1e-9) + 1e-12)
-    chances = [1.0 / times[ball].sum() for ball in balls]
-    return _rate(sum(chances), chosen, rows)
+    targets = after[chosen]
+    own = np.sqrt(((before[chosen] - targets) ** 2).sum(axis=1))
+    some = KDTree(before[:: max(1, rows // _LOOK)], balanced_tree=False, compact_nodes=False)
+    near = own <= _just_above(some.query(targets)[0])  # of the others, another record is nearer
+    targets, own = targets[near], own[near]
+    if len(own) <= _ONE_BY_ONE:
+        first = np.ascontiguousarray(before[:, 0])
+        return _rate(sum(_chance(before, first, *each) for each in zip(targets, own, strict=True)), chosen, rows)
+    _, times, first = _distinct([before[:, place] for place in range(before.shape[1])])
+    tree = KDTree(before[first], balanced_tree=False, compact_nodes=False)
+    nearest, _ = tree.query(targets)
+    found = np.flatnonzero(own <= _just_above(nearest))
+    balls = tree.query_ball_point(targets[found], _just_above(nearest[found]))
+    return _rate(sum(1.0 / times[ball].sum() for ball in balls), chosen, rows)
+
+
+def _just_above(distance: Any) -> Any:
+    """A distance, and what computing it may have lost."""
+    return distance * (1 + 1e-9) + 1e-12
+
+
+def _chance(before: Floats, first: Floats, target: Floats, own: float) -> float:
+    """How probable a record is chosen as the nearest to its own perturbed one, which is at this distance from it.
+
+    `first` is the first column of `before`.
+    """
+    reach = _just_above(own)
+    close = np.flatnonzero((first >= target[0] - reach) & (first <= target[0] + reach))
+    apart = np.sqrt(((before[close] - target) ** 2).sum(axis=1))
+    limit = _just_above(apart.min())
+    return 1.0 / int((apart <= limit).sum()) if own <= limit else 0.0
 
 
 def link_categories(before: Sequence[Ints], after: Sequence[Ints], rng: Generator) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pandas
 
 from pamola_tasks import OperationContext, writes
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.validators import column_names, is_number, number, some_columns, wrong
 
-from .columns import Floats, Ints, codes_of, column_names, is_number, number, require, some_columns, wrong
+from .columns import Floats, Ints, codes_of, require
 from .linking import link_categories
 from .perturbing import PerturbOperation
 from .transition import MOST_CATEGORIES, TOLERANCE, Effect, drawn, invariant, randomized

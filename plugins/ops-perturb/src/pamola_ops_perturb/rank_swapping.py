@@ -10,11 +10,12 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, writes
 from pamola_tasks.errors import ParameterError
+from pamola_tasks.validators import number, some_columns
 
-from .columns import Floats, Ints, number, numbers_of, some_columns, with_numbers
+from .columns import Floats, Ints, numbers_of, with_numbers
 from .linking import link_numbers
 from .perturbing import PerturbOperation
-from .utility import figures
+from .utility import figures, ordering
 
 R0 = 0.95
 _TRIES = 12
@@ -89,7 +90,7 @@ class RankSwapOperation(PerturbOperation):
     def _grouped(self, values: Floats, *, whole: bool) -> tuple[Ints, Floats, int, int]:
         """Records in the order of their values, without missing ones; these values with groups at both ends replaced by
         their means; and where the part between the groups begins and ends."""
-        order = np.argsort(values, kind="stable")[: int((~np.isnan(values)).sum())]
+        order = ordering(values)[: int((~np.isnan(values)).sum())]
         ordered = values[order]
         low = int(len(order) * self.bottom_percent / 100)
         high = len(order) - int(len(order) * self.top_percent / 100)
@@ -138,24 +139,36 @@ def partners(count: int, reach: int, rng: np.random.Generator) -> Ints:
     Returns:
         int64 of shape (count,): a permutation that is its own inverse.
     """
-    partner = list(range(count))
+    partner = np.arange(count, dtype=np.int64)
     if reach < 1:
-        return np.array(partner, dtype=np.int64)
-    free = bytearray(b"\1" * count)
+        return partner
+    free = bytearray(b"\1" * count + b"\0" * reach)  # the end: ranks that no record has
+    is_free = np.frombuffer(free, dtype=np.bool_)
+    above = [0] * count  # whom each of the lower ones is swapped with
     drawn: list[int] = []
-    rank = -1
-    while 0 <= (rank := free.find(1, rank + 1)) < count - 1:
+    begin = 0
+    while begin < count - 1:
         if len(drawn) < _TRIES:
             drawn = rng.integers(1, reach + 1, 100_000).tolist()
-        for _ in range(_TRIES):  # about three of four are free: a list of those would take longer to make
-            other = rank + drawn.pop()
-            if other < count and free[other]:
-                break
-        else:
-            there = np.flatnonzero(np.frombuffer(free, dtype=np.uint8)[rank + 1 : min(rank + reach, count - 1) + 1])
-            if not len(there):
+        end = min(begin + len(drawn) // _TRIES, count - 1)  # so many ranks have enough to draw from
+        for rank in range(begin, end):
+            if not free[rank]:
                 continue
-            other = rank + 1 + int(there[rng.integers(len(there))])
-        free[rank] = free[other] = 0
-        partner[rank], partner[other] = other, rank
-    return np.array(partner, dtype=np.int64)
+            other = rank + drawn.pop()
+            if not free[other]:
+                for _ in range(_TRIES - 1):  # about three of four are free: a list of those would take longer to make
+                    other = rank + drawn.pop()
+                    if free[other]:
+                        break
+                else:
+                    there = np.flatnonzero(is_free[rank + 1 : rank + reach + 1])
+                    if not len(there):
+                        continue
+                    other = rank + 1 + int(there[rng.integers(len(there))])
+            free[other] = 0
+            above[rank] = other
+        begin = end
+    upper = np.array(above, dtype=np.int64)
+    lower = np.flatnonzero(upper)
+    partner[lower], partner[upper[lower]] = upper[lower], lower
+    return partner

@@ -11,10 +11,13 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, writes
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.validators import column_names, number, some_columns, whole_number, wrong
 
-from .columns import Floats, Ints, codes_of, column_names, missing_in, number, some_columns, whole_number, wrong
+from .columns import Floats, Ints, codes_of, missing_in, numbers_of
 from .household_swaps import UNTIL_LAST, Households, swap
 from .perturbing import PerturbOperation
+
+K = 3
 
 
 def _profiles(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -40,11 +43,16 @@ class RecordSwapOperation(PerturbOperation):
         hierarchy: Columns with the area, from the highest level to the lowest.
         similar: Similarity profiles, each a list of columns: a partner agrees in those of the first profile, else in
             those of the second …
-        risk_variables: Columns in which records are compared to see who is at risk.
+        risk_variables: Columns in which records are compared to see who is at risk: a record's risk in an area is 1
+            over the number of records there that are like it.
         hid: The column with the id of a household, whose members are swapped together; each record is its own unless
             given.
         swaprate: Which part of the households is swapped at least, 0 to 1.
-        k_anonymity: Records like fewer records than that, in the area, are at risk; 0 for none.
+        k_anonymity: Records like fewer records than that, in the area, are at risk; 0 for none; 3 unless given.
+        risk: In place of `risk_variables`: a column for each level of `hierarchy`, with the risk of each record there,
+            numbers of 0 or more. A household has the greatest risk of its members. The greater it is, the more
+            probable the household is chosen; one whose risk is 0 is not chosen at that level.
+        risk_threshold: With `risk`: households whose risk is above it have to be swapped.
         carry_along: Further columns that are swapped with the area, such as coordinates.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
@@ -52,20 +60,49 @@ class RecordSwapOperation(PerturbOperation):
     output_dataset: str = writes("{input}_swapped")
     hierarchy: list[str] = attrs.field(validator=some_columns)
     similar: list[list[str]] = attrs.field(validator=_profiles)
-    risk_variables: list[str] = attrs.field(validator=some_columns)
+    risk_variables: list[str] = attrs.field(factory=list, validator=column_names)
     hid: str | None = None
     swaprate: float = attrs.field(default=0.05, validator=number(0, 1))
-    k_anonymity: int = attrs.field(default=3, validator=whole_number(0))
+    k_anonymity: int | None = attrs.field(default=None, validator=whole_number(0))
     carry_along: list[str] = attrs.field(factory=list, validator=column_names)
+    risk: list[str] = attrs.field(factory=list, validator=column_names)
+    risk_threshold: float | None = attrs.field(default=None, validator=number(0))
 
     done: ClassVar[str] = "values swapped"
 
     def __attrs_post_init__(self) -> None:
-        fixed = {name for names in (*self.similar, self.risk_variables) for name in names}
+        self._check_risk()
+        fixed = {name for names in (*self.similar, self.risk_variables, self.risk) for name in names}
         if both := sorted((fixed | ({self.hid} if self.hid else set())) & set(self.changed())):
             raise ParameterError(f"RecordSwapOperation: {both[0]} is swapped, and cannot decide who is swapped")
         if both := sorted(set(self.hierarchy) & set(self.carry_along)):
             raise ParameterError(f"RecordSwapOperation: {both[0]} is both in `hierarchy` and in `carry_along`")
+
+    def _check_risk(self) -> None:
+        if bool(self.risk) == bool(self.risk_variables):
+            raise ParameterError("RecordSwapOperation: state either `risk_variables` or `risk`: who is at risk?")
+        if self.risk and len(self.risk) != len(self.hierarchy):
+            raise ParameterError(
+                f"RecordSwapOperation: `risk` needs a column for each level of `hierarchy`: {len(self.hierarchy)},"
+                f" not {len(self.risk)}"
+            )
+        if self.risk and self.k_anonymity is not None:
+            raise ParameterError("RecordSwapOperation: `k_anonymity` does nothing with `risk`: state `risk_threshold`")
+        if self.risk and self.risk_threshold is None:
+            raise ParameterError("RecordSwapOperation: `risk` needs `risk_threshold`: above which risk to swap")
+        if self.risk_threshold is not None and not self.risk:
+            raise ParameterError("RecordSwapOperation: `risk_threshold` does nothing without `risk`")
+
+    @property
+    def _k(self) -> int:
+        return K if self.k_anonymity is None else self.k_anonymity
+
+    @property
+    def _threshold(self) -> float:
+        """The risk above which a household has to be swapped."""
+        if self.risk_threshold is not None:
+            return self.risk_threshold
+        return 1.0 / self._k if self._k else np.inf
 
     @property
     def columns(self) -> list[str]:
@@ -77,10 +114,11 @@ class RecordSwapOperation(PerturbOperation):
         return [*self.hierarchy, *self.carry_along]
 
     def decide(self) -> Mapping[str, Sequence[str]]:
-        """Household, profiles and risk variables."""
+        """Household, profiles and risk."""
         similar = list(dict.fromkeys(name for profile in self.similar for name in profile))
-        deciding = {"similar": similar, "risk_variables": self.risk_variables}
-        return {**deciding, **({"hid": [self.hid]} if self.hid else {})}
+        deciding = {"similar": similar, "risk_variables": self.risk_variables, "risk": self.risk}
+        deciding["hid"] = [self.hid] if self.hid else []
+        return {parameter: names for parameter, names in deciding.items() if names}
 
     def named(self) -> dict[str, Sequence[str]]:
         """The columns that parameters name, by parameter."""
@@ -96,13 +134,16 @@ class RecordSwapOperation(PerturbOperation):
         self._check_households(frame, of, first)
         areas = np.stack([codes_of([frame[n] for n in self.hierarchy[: level + 1]], len(frame))[0]
                           for level in range(len(self.hierarchy))])  # fmt: skip
-        risk, like = _risks(frame, self.risk_variables, areas)
+        like, _ = codes_of([frame[name] for name in self.risk_variables], len(frame))
+        risk = self._stated_risks(frame) if self.risk else _risks(like, areas)
         greatest = np.zeros((len(areas), count))
         for level in range(len(areas)):
             np.maximum.at(greatest[level], of, risk[level])
+        if self.risk and (raised := int((greatest[:, of] > risk).any(axis=0).sum())):
+            ctx.warn(f"{raised:,} records have less risk in {', '.join(self.risk)} than a member of their household")
         profiles = np.stack([codes_of([frame[n] for n in names], len(frame))[0][first] for names in self.similar])
         households = Households(areas[:, first], greatest, profiles)
-        partner = swap(households, self.k_anonymity, self.swaprate, ctx.rng)
+        partner = swap(households, self._threshold, self.swaprate, ctx.rng)
         source = first[partner[of]]
         written = {
             name: frame[name].take(np.where(partner[of] == of, np.arange(len(of)), source)).set_axis(frame.index)
@@ -123,13 +164,21 @@ class RecordSwapOperation(PerturbOperation):
                     f" same for all members of a household"
                 )
 
+    def _stated_risks(self, frame: pd.DataFrame) -> Floats:
+        """For each level and record its risk, as the columns of `risk` have it."""
+        missing_in(self.input_dataset, frame, self.risk, "which says how much at risk they are")
+        risk = np.stack([numbers_of(self.input_dataset, frame[name], "risk") for name in self.risk])
+        if (risk < 0).any():
+            raise DataError(f"{self.input_dataset}: {int((risk < 0).sum()):,} risks are below 0 (`risk`)")
+        return risk
+
     def _measured(self, households: Households, partner: Ints, of: Ints, like: Ints, areas: Ints) -> dict[str, Any]:
-        level = households.level_of_risk(self.k_anonymity)
+        level = households.level_of_risk(self._threshold)
         at_risk, moved = level < UNTIL_LAST, partner != np.arange(households.count)
         lowest = areas[-1]
         new_area = households.areas[-1][partner[of]]
         before, after = (_cells(like, area) for area in (lowest, new_area))
-        few = after[0][after[1]] < max(2, self.k_anonymity)  # records that look at risk in the release
+        few = at_risk[of] if self.risk else after[0][after[1]] < max(2, self._k)  # look at risk in the release
         true = ~moved[of][few]
         names = self.hierarchy
         return {
@@ -147,14 +196,13 @@ class RecordSwapOperation(PerturbOperation):
         }
 
 
-def _risks(frame: pd.DataFrame, names: Sequence[str], areas: Ints) -> tuple[Floats, Ints]:
-    """For each level and record 1 over how many records of its area are like it; and whom each record is like."""
-    like, _ = codes_of([frame[name] for name in names], len(frame))
+def _risks(like: Ints, areas: Ints) -> Floats:
+    """For each level and record 1 over how many records of its area are like it."""
     risk = np.empty(areas.shape)
     for level, area in enumerate(areas):
         sizes, cell = _cells(like, area)
         risk[level] = 1.0 / sizes[cell]
-    return risk, like
+    return risk
 
 
 def _cells(like: Ints, area: Ints) -> tuple[Ints, Ints]:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from pamola_tasks import OperationContext, writes
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.validators import column_names, some_columns
 
-from .columns import Floats, column_names, is_numeric, numbers_of, some_columns
+from .columns import Floats, Ints, is_numeric, numbers_of
 from .linking import link_numbers
 from .perturbing import PerturbOperation
-from .utility import correlations, figures, ranks, sampled
+from .utility import correlations, figures, ordering, ranks, sampled
 
 MOST_CATEGORIES = 50
 
@@ -67,19 +68,16 @@ class ShuffleOperation(PerturbOperation):
         for place, name in enumerate(self.columns):
             there = np.flatnonzero(~np.isnan(values[:, place]))
             taken = np.arange(len(frame))
-            by_score = there[np.argsort(scores[there, place], kind="stable")]
-            taken[by_score] = there[np.argsort(values[there, place], kind="stable")]
+            taken[there] = there[same_ranks(values[there, place], scores[there, place])]
             written[name] = frame[name].take(taken).set_axis(frame.index)
             after[:, place] = values[taken, place]
         ctx.stage("measuring")
         chosen = sampled(len(frame), ctx.rng)
+        by = [ranks(column[chosen]) for column in predictors]
         kept = {
             name: {"before": one, "after": other}
             for name, one, other in zip(
-                self.columns,
-                _explained(values[chosen], [column[chosen] for column in predictors]),
-                _explained(after[chosen], [column[chosen] for column in predictors]),
-                strict=True,
+                self.columns, _explained(values[chosen], by), _explained(after[chosen], by), strict=True
             )
         }
         return written, {
@@ -106,6 +104,13 @@ class ShuffleOperation(PerturbOperation):
                 yield (codes == code).astype(np.float64)
 
 
+def same_ranks(values: Floats, scores: Floats) -> Ints:
+    """For each score which value has its rank, both float64 of shape (records,) without NaN; ties as they come."""
+    found = np.empty(len(values), dtype=np.int64)
+    found[ordering(scores)] = ordering(values)
+    return found
+
+
 def normal_scores(ranked: Floats) -> Floats:
     """The normal quantile of each rank, (rank - 0.5) / n; 0 where a value is missing (NaN)."""
     from scipy.special import ndtri
@@ -129,8 +134,9 @@ def drawn_scores(values: Floats, predictors: Sequence[Floats], rng: np.random.Ge
     columns = [*values.T, *predictors]
     ranked = np.stack([ranks(column) for column in columns], axis=1)
     scores = [normal_scores(column) for column in ranked.T[confidential:]]
-    middle = np.nan_to_num(np.nanmean(ranked, axis=0) if len(ranked) else np.zeros(len(columns)))
-    ranked = np.where(np.isnan(ranked), middle, ranked)
+    middle = (np.sum(~np.isnan(ranked), axis=0) + 1) / 2
+    for place in np.flatnonzero(2 * middle < len(ranked) + 1):
+        ranked[np.isnan(ranked[:, place]), place] = middle[place]
     product = 2 * np.sin(np.pi * correlations(ranked) / 6)  # of a normal copula with these rank correlations
     own, between = product[:confidential, :confidential], product[:confidential, confidential:]
     weights = between @ np.linalg.pinv(product[confidential:, confidential:])
@@ -143,10 +149,10 @@ def drawn_scores(values: Floats, predictors: Sequence[Floats], rng: np.random.Ge
     return np.asarray(np.stack(scores, axis=1) @ weights.T + noise)
 
 
-def _explained(values: Floats, predictors: Sequence[Floats]) -> list[float]:
-    """Of each column the greatest absolute rank correlation with a predictor."""
-    if not predictors:
+def _explained(values: Floats, by: Sequence[Floats]) -> list[float]:
+    """Of each column the greatest absolute rank correlation with a predictor, whose ranks are given."""
+    if not by:
         return [0.0] * values.shape[1]
-    columns = np.stack([ranks(column) for column in [*values.T, *predictors]], axis=1)
+    columns = np.stack([*map(ranks, values.T), *by], axis=1)
     found = np.abs(correlations(columns))[: values.shape[1], values.shape[1] :]
     return [float(row.max()) for row in found]

@@ -19,17 +19,33 @@ def sampled(rows: int, rng: np.random.Generator) -> Ints:
     return chosen.astype(np.int64)
 
 
+def ordering(values: Floats) -> Ints:
+    """Where each value is in the order of the values, NaN last and ties as they come: a stable `argsort`.
+
+    One that need not be stable is several times as fast, and gives the same where no values are tied.
+    """
+    order = np.argsort(values)
+    ordered = values[order]
+    distinct = bool((ordered[1:] > ordered[:-1]).all())  # false with NaN, too
+    return order if distinct else np.argsort(values, kind="stable")
+
+
 def ranks(values: Floats) -> Floats:
-    """Ranks from 1, ties at their mean; NaN where a value is missing. Of few values, they are counted, not sorted."""
-    codes, distinct = pd.factorize(values)
-    present = codes >= 0
-    order = np.argsort(np.asarray(distinct, dtype=np.float64), kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    counts = np.bincount(codes[present], minlength=len(order))[order]
-    of_value = np.cumsum(counts) - (counts - 1) / 2
+    """Ranks from 1, ties at their mean; NaN where a value is missing."""
+    if len(np.unique(values[:1000])) <= 100:  # few values are counted rather than sorted
+        codes, distinct = pd.factorize(values)
+        order = np.argsort(distinct)
+        counts = np.bincount(codes[codes >= 0], minlength=len(order))
+        of_value = np.empty(len(order))
+        of_value[order] = np.cumsum(counts[order]) - (counts[order] - 1) / 2
+        return np.append(of_value, np.nan)[codes]
     found = np.full(len(values), np.nan)
-    found[present] = of_value[place[codes[present]]]
+    there = np.flatnonzero(~np.isnan(values))
+    order = np.argsort(values[there])  # the order of ties does not matter
+    ordered = values[there][order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    ends = np.append(starts[1:], len(ordered))[: len(starts)]
+    found[there[order]] = np.repeat((starts + ends + 1) / 2, ends - starts)
     return found
 
 
@@ -66,13 +82,15 @@ def figures(names: Sequence[str], before: Floats, after: Floats, rng: np.random.
 
 def correlations(values: Floats) -> Floats:
     """Pearson correlations of columns, of the records that are complete; 0 with a column of a single value."""
-    complete = values[~np.isnan(values).any(axis=1)]
+    missing = np.isnan(values).any(axis=1)
+    complete = values[~missing] if missing.any() else values
     if len(complete) < 2:
         return np.eye(values.shape[1])
     centred = complete - complete.mean(axis=0)
-    size = np.sqrt((centred**2).sum(axis=0))
+    size = np.sqrt(np.einsum("ij,ij->j", centred, centred))
     size[size == 0] = 1.0
-    found = (centred / size).T @ (centred / size)
+    centred /= size
+    found = centred.T @ centred
     np.fill_diagonal(found, 1.0)
     return np.asarray(np.clip(found, -1.0, 1.0))
 
