@@ -53,8 +53,8 @@ def link_numbers(before: Floats, after: Floats, rng: Generator) -> dict[str, Any
     if len(own) <= _ONE_BY_ONE:
         first = np.ascontiguousarray(before[:, 0])
         return _rate(sum(_chance(before, first, *each) for each in zip(targets, own, strict=True)), chosen, rows)
-    _, times, first = _distinct([before[:, place] for place in range(before.shape[1])])
-    tree = KDTree(before[first], balanced_tree=False, compact_nodes=False)
+    _, times, firsts = _distinct([before[:, place] for place in range(before.shape[1])])
+    tree = KDTree(before[firsts], balanced_tree=False, compact_nodes=False)
     nearest, _ = tree.query(targets)
     found = np.flatnonzero(own <= _just_above(nearest))
     balls = tree.query_ball_point(targets[found], _just_above(nearest[found]))
