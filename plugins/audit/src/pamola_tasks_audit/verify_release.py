@@ -384,9 +384,13 @@ def _times(scalar: int, point: _Point) -> _Point:
 def csv_rows(file: IO[bytes], table: Mapping[str, Any]) -> Iterator[list[str]]:
     """The rows of a CSV file of a release, its header first."""
     text = io.TextIOWrapper(file, encoding=table["encoding"], newline="")
+    return _of_any_length(csv.reader(text, delimiter=table["delimiter"], quotechar=table["quotechar"], strict=True))
+
+
+def _of_any_length(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     before = csv.field_size_limit(1 << 30)  # of all readers of the process
     try:
-        yield from csv.reader(text, delimiter=table["delimiter"], quotechar=table["quotechar"], strict=True)
+        yield from rows
     finally:
         csv.field_size_limit(before)
 
