@@ -19,7 +19,8 @@ from installed import place as place
 from scipy.stats import binomtest
 
 from pamola_ops_text import RedactTextOperation
-from pamola_tasks.errors import ParameterError
+from pamola_ops_text.labels import labels_of
+from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.functions import run_on
 
 pytestmark = pytest.mark.xdist_group("ops-text")  # Presidio and spaCy are imported once
@@ -167,6 +168,7 @@ def test_a_model_that_is_installed_finds_persons(tmp_path: Path, monkeypatch: py
         ({"action": {"PERSON": "mask"}}, "not looked for"),
         ({"mask_character": "xx"}, "one character"),
         ({"mask_character": "x", "action": "replace"}, "does nothing"),
+        ({"deny_list": {"a>b": ["c"]}}, "cannot be the name of an entity"),
         ({"phone_regions": ["uk"]}, "ISO 3166-1"),
         ({"phone_regions": ["CH"], "entities": ["URL"]}, "does nothing"),
         ({"purpose": "p"}, "action: pseudonymize"),
@@ -184,6 +186,22 @@ def test_a_model_that_is_installed_finds_persons(tmp_path: Path, monkeypatch: py
 def test_wrong_parameters_are_refused_before_the_run(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         RedactTextOperation(**{"input_dataset": "t", "columns": ["note"], **wrong})
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "entity", "says"),
+    [
+        (0, 9, "A", "not within its text"),
+        (2, 1, "A", "not within"),
+        (0.5, 2, "A", "not a whole"),
+        (0, None, "A", "part"),
+    ],
+)
+def test_wrong_labels_are_refused_by_the_number_of_their_row(start: Any, end: Any, entity: Any, says: str) -> None:
+    frame = pd.DataFrame({"text": ["Quillan", "Tamsin"], "start": [0, start], "end": [7, end], "entity": ["A", entity]})
+    with pytest.raises(DataError, match=f"labels: row 2.*{says}") as caught:
+        labels_of("labels", frame, [])
+    assert "Tamsin" not in str(caught.value)
 
 
 def test_a_pattern_that_takes_too_long_fails_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,9 +307,10 @@ def test_a_task_with_pseudonyms_and_labels_from_the_command_line(cli: Cli, place
     report = json.loads((place / "DATA/reports/visits_report.json").read_text())
     section = report["sections"]["free_text"]["facts"]
     assert section["findings"][0]["found"] == {"CREDIT_CARD": 1, "EMAIL_ADDRESS": 1, "PERSON": 2}
-    measured = {row["entity"]: row for row in section["agreement with labels"]}
+    measured = {row["entity"]: row for row in section["labels"]}
     agreement = report["operations"][0]["metrics"]["agreement"]["entities"]
-    assert (measured["PERSON"]["labelled"], measured["PERSON"]["found"]) == (3, 2)
+    found_in_labelled = {row["entity"]: row["found"] for row in section["findings in labelled texts"]}
+    assert (measured["PERSON"]["labelled"], found_in_labelled["PERSON"]) == (3, 2)
     dates = agreement["DATE_TIME"]  # 2024-03-05 was labelled together with the word before it
     assert (dates["strict"]["f1"], dates["overlap"]["f1"], dates["covered"]["count"]) == (0, 1, 0)
     everything = agreement["all"]

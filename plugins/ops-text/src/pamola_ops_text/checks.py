@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import attrs
 from pamola_tasks.errors import ParameterError
 from pamola_tasks.parameters import unknown_name
 
+from .agreement import ALL
 from .entities import DEFAULT, OF_MODELS
 
 _NAME = "RedactTextOperation"
@@ -75,6 +77,11 @@ def check(operation: Any) -> None:
         ParameterError: With what is wrong.
     """
     own = {*operation.patterns, *operation.deny_list, *operation.deny_datasets, *operation.known.values()}
+    if odd := sorted(name for name in own if name == ALL or not re.fullmatch(r"[A-Za-z]\w*", name)):
+        raise ParameterError(
+            f"{_NAME}: {odd[0]!r} cannot be the name of an entity: it is written in texts, so take letters, digits and"
+            f" underscores"
+        )
     for parameter in ("entities", "context"):
         _known_entities(parameter, getattr(operation, parameter) or (), own)
     wanted = operation.wanted()

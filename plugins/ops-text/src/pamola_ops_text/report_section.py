@@ -29,8 +29,9 @@ def sections(record: RunRecord) -> list[ReportSection]:
     if not steps:
         return []
     facts: dict[str, Any] = {"findings": [row for step in steps for row in _found(*step)]}
-    if measured := [row for step in steps for row in _measured(*step)]:
-        facts["agreement with labels"] = measured
+    if any("agreement" in metrics for _, metrics in steps):
+        facts["labels"] = [row for step in steps for row in _recall(*step)]
+        facts["findings in labelled texts"] = [row for step in steps for row in _precision(*step)]
     return [ReportSection(key="free_text", title="Free text", facts={**facts, "glossary": TERMS})]
 
 
@@ -47,24 +48,37 @@ def _found(step: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _measured(step: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    agreement = metrics.get("agreement") or {"entities": {}}
+def _of_entities(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return list((metrics.get("agreement") or {"entities": {}})["entities"].items())
+
+
+def _recall(step: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "step": step,
-            "labels of": agreement["dataset"],
+            "dataset": metrics["agreement"]["dataset"],
             "entity": entity,
             "labelled": each["labelled"],
-            "found": each["found"],
             "covered": _said(each["covered"]),
-            "recall, strict": _said(each["strict"]["recall"]),
-            "recall, overlap": _said(each["overlap"]["recall"]),
-            "precision, strict": _said(each["strict"]["precision"]),
-            "precision, overlap": _said(each["overlap"]["precision"]),
-            "F1, strict": _rounded(each["strict"]["f1"]),
-            "F1, overlap": _rounded(each["overlap"]["f1"]),
+            "strict recall": _said(each["strict"]["recall"]),
+            "overlap recall": _said(each["overlap"]["recall"]),
         }
-        for entity, each in agreement["entities"].items()
+        for entity, each in _of_entities(metrics)
+    ]
+
+
+def _precision(step: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": step,
+            "entity": entity,
+            "found": each["found"],
+            "strict precision": _said(each["strict"]["precision"]),
+            "overlap precision": _said(each["overlap"]["precision"]),
+            "strict F1": _rounded(each["strict"]["f1"]),
+            "overlap F1": _rounded(each["overlap"]["f1"]),
+        }
+        for entity, each in _of_entities(metrics)
     ]
 
 
