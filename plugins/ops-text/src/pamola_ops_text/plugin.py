@@ -20,9 +20,11 @@ def pamola_add_operations() -> dict[str, str]:
 
 @hookimpl
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
+    if step.name != "RedactTextOperation":
+        return {}
     from .versions import versions_of
 
-    return versions_of(step.operation) if step.name == "RedactTextOperation" else {}
+    return versions_of(step.operation)
 
 
 @hookimpl
