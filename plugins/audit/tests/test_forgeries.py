@@ -1,6 +1,6 @@
 """Forged bundles, seeded: each is found out by the one-file verifier, or by `verify` in the project.
 
-`PAMOLA_FUZZ=N` (`nox -s fuzz`) makes N forgeries, or 200, instead of 48.
+`PAMOLA_FUZZ=N` (`nox -s fuzz`) makes N forgeries instead of 48.
 """
 
 from __future__ import annotations
