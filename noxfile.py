@@ -207,7 +207,7 @@ def durability(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Many more random mutations of state, edits of records, forged bundles, sequences of runs and kills, tables,
-    values and draws of noise: `nox -s fuzz [-- NUMBER]`."""
+    values, prompts and draws of noise: `nox -s fuzz [-- NUMBER]`."""
     number = session.posargs[0] if session.posargs else "3000"
     files = [path for tests in (ROOT / "tests", *ROOT.glob("plugins/*/tests")) for path in sorted(tests.rglob("*.py"))]
     by_chance = [path for path in files if "PAMOLA_FUZZ" in path.read_text() or "import examples" in path.read_text()]

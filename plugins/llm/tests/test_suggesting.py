@@ -1,4 +1,7 @@
-"""Suggestions of a model that is attacked by names of columns and lies: what is sent, and what becomes of it."""
+"""Suggestions of a model that is attacked by names of columns and lies: what is sent, and what becomes of it.
+
+With `PAMOLA_FUZZ` (`nox -s fuzz`) 10,000 prompts are captured instead of 100.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,12 @@ from model_stub import Stub, all_as
 
 from pamola_tasks import Kernel
 from pamola_tasks.protocols import RunOptions
+from pamola_tasks_llm import suggest
 from pamola_tasks_llm.suggest import SuggestOperation
 
 CANARY = "canary-7f3a"
 NUMBER = 987_654_321
-PROMPTS = int(os.environ.get("PAMOLA_CANARY_PROMPTS", "100"))
+PROMPTS = 10_000 if "PAMOLA_FUZZ" in os.environ else 100
 
 
 def people(rows: int = 60) -> pd.DataFrame:
@@ -98,8 +102,8 @@ def test_a_draft_is_measured_and_runs(cli: Any, place: Path, stub: Stub) -> None
     assert json.loads(kept.read_text())["data"]["columns"][2]["codes"]["2"] == "married"
 
 
-def tables(prompts: int) -> Any:
-    """Tables of forty columns to a prompt, in which every cell, minimum and rare category is a canary."""
+def tables(columns: int) -> Any:
+    """Tables with so many columns together, in which every cell, minimum and rare category is a canary."""
     rng = np.random.default_rng(7)
     kinds = [
         lambda n: [f"{CANARY}-{n}-{row}" for row in range(12)],
@@ -109,8 +113,8 @@ def tables(prompts: int) -> Any:
         lambda n: pd.to_datetime([f"1987-06-{5 + n % 20:02}"] * 12),
     ]
     per_table = 2_000
-    for start in range(0, prompts * 40, per_table):
-        names = [f"column_{n}" for n in range(start, min(start + per_table, prompts * 40))]
+    for start in range(0, columns, per_table):
+        names = [f"column_{n}" for n in range(start, min(start + per_table, columns))]
         yield pd.DataFrame({name: kinds[n % 5](n) for n, name in enumerate(names)})
 
 
@@ -127,14 +131,16 @@ def configured(place: Path, **settings: Any) -> None:
     (place / "configs/prj_config.json").write_text(json.dumps({"llm": settings}))
 
 
-def test_no_prompt_holds_a_cell(place: Path, stub: Stub, nothing_around: None) -> None:
-    """`PAMOLA_CANARY_PROMPTS=10000` captures as many."""
+def test_no_prompt_holds_a_cell(place: Path, stub: Stub, nothing_around: None, monkeypatch: Any) -> None:
+    """Each prompt has five columns rather than forty, one of each kind: most of the time goes into the tables."""
+    monkeypatch.setattr(suggest, "MOST_COLUMNS", 5)
     configured(place, **stub.settings())
     stub.answer = all_as("insensitive")
-    for frame in tables(PROMPTS):
+    for frame in tables(5 * PROMPTS):
         result = SuggestOperation(input_dataset="people").run(data_source={"people": frame}, task_dir=place)
         assert not result.failed, result.error_message
     sent = stub.sent()
+    print(f"{len(stub.bodies):,} prompts, {sent.count(CANARY.encode())} canaries")
     assert len(stub.bodies) >= PROMPTS  # one that took too long on a busy machine was sent again
     found = [word for word in (CANARY, str(NUMBER)[:6], "1987-06", "common", "rare") if word.encode() in sent]
     assert found == []
