@@ -9,7 +9,8 @@ import attrs
 
 from pamola_tasks.errors import DataError
 
-SCHEMES = ("postgresql", "postgres")
+SCHEMES = ("postgresql", "postgres", "sqlite", "duckdb")
+FILES = ("sqlite", "duckdb")  # of databases that are files
 _SCHEME = re.compile(rf"(?:{'|'.join(SCHEMES)})://", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 FORM = "postgresql://DATABASE?table=SCHEMA.TABLE, or ?query=SELECT+…"
@@ -24,7 +25,7 @@ def is_address(text: object) -> bool:
 class Address:
     """A table or a query."""
 
-    scheme: str  #: the kind of database: `postgresql`
+    scheme: str  #: the kind of database: `postgresql`, `sqlite`, `duckdb`
     database: str  #: the database, as the project file calls it
     table: str = ""  #: the table, with its schema where that is stated
     query: str = ""  #: or a query
@@ -51,7 +52,7 @@ class Address:
             raise DataError(f"it is not an address: {FORM}, where DATABASE is a name under sql.databases")
         if len(given) != 1 or not known.keys() < {"table", "query"} or not given[0][1].strip():
             raise DataError(f"an address has one table or one query: {FORM}")
-        found = cls("postgresql", parts.netloc, **known)
+        found = cls(kind_of(parts.scheme), parts.netloc, **known)
         if found.table and not all(found.parts):
             raise DataError("a table is NAME or SCHEMA.NAME")
         return found
@@ -74,6 +75,11 @@ class Address:
     def __str__(self) -> str:
         """As it is shown: a query may hold values, so it is not."""
         return f"{self.scheme}://{self.database}?{f'table={self.table}' if self.table else 'query=…'}"
+
+
+def kind_of(scheme: str) -> str:
+    """The kind of database that a scheme means."""
+    return scheme if scheme in FILES else "postgresql"
 
 
 def quoted(name: str) -> str:

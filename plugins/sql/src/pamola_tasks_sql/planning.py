@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_sql.address import Address, is_address
-from pamola_tasks_sql.connecting import DatabaseUnavailable, connected, database_of, explained
-from pamola_tasks_sql.operations import ReadTableOperation, WriteTableOperation
+from pamola_tasks_sql.address import FILES, Address, is_address
+from pamola_tasks_sql.connecting import DatabaseUnavailable, database_of
+from pamola_tasks_sql.file_tables import FileTable, missing
+from pamola_tasks_sql.operations import ReadTableOperation, WriteTableOperation, reading
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
@@ -60,7 +61,13 @@ def plan_problems(run: RunServices, plan: Plan) -> Iterator[str]:
         except DataError as problem:
             yield f"step {step.id}: {problem}"
             continue
+        if address.scheme != database.kind:
+            yield f"step {step.id}: database {address.database} is reached by {database.kind}://{address.database}?…"
+        if lacking := missing(address.scheme):
+            yield f"step {step.id}: {lacking}"
         if isinstance(operation, WriteTableOperation):
+            if address.scheme in FILES and run.config.use_encryption:
+                yield f"step {step.id}: the run encrypts, and a {address.scheme} file would not be encrypted"
             if not address.table:
                 yield f"step {step.id}: a table is written: say ?table=NAME"
             elif not any(_fits(address.table, pattern) for pattern in database.write):
@@ -118,12 +125,9 @@ def fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
     return {f"rows of {operation.address}": known[step.id]}
 
 
-def _state(run: RunServices, address: Address, by: str = "") -> str:
-    from pamola_tasks_sql.reading import TableReader
-
-    database = database_of(run.config, address.database)
-    with connected(run.config, address.database, reads=True) as connection, explained(str(address)):
-        return TableReader(connection, address, by or database.fingerprint).fingerprint().text
+def _state(run: RunServices, address: Address) -> str:
+    with reading(run, address) as reader:
+        return reader.fingerprint().text
 
 
 def keep_types(run: RunServices, step: Step) -> None:
@@ -144,7 +148,8 @@ def skip_problems(run: RunServices, step: Step, saved: SavedStep) -> Iterator[st
     operation = step.operation
     if isinstance(operation, WriteTableOperation):
         try:
-            now = _state(run, operation.address, "xmin")
+            with reading(run, operation.address, "xmin") as reader:
+                now = (reader.content() if isinstance(reader, FileTable) else reader.fingerprint()).text
         except DataError as problem:
             yield str(problem)
             return

@@ -23,7 +23,7 @@ _NATIVE = {"bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar"
 _NATIVE |= {"timestamp", "timestamptz", "bytea"}
 _DIGITS = 38  # that a decimal of Arrow has at most
 _STORED = ("r", "p", "m")  # relations with rows of their own: tables, partitioned ones, materialized views
-_ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
+ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 PIECE = 16 << 20  # bytes that the driver gathers for a piece
 
 
@@ -57,6 +57,7 @@ class TableReader:
         self._connection = connection
         self._address = address
         self._by = by
+        self.warnings: list[str] = []  #: what was found out about columns
         self._kind, self._oid = self._relation()
 
     def fingerprint(self) -> Fingerprint:
@@ -108,7 +109,7 @@ class TableReader:
             return f"by the primary key ({', '.join(self._keys())})"
         if self._kind in _STORED:
             return "as they are stored"
-        return "as the query orders them" if _ORDERED.search(self._address.query) else ""
+        return "as the query orders them" if ORDERED.search(self._address.query) else ""
 
     def tables(self, cell_text: Callable[[Any], str | None]) -> Iterator[Any]:
         """The rows as Arrow tables of one schema, at least one; `cell_text` makes text of a cell of several values."""
@@ -207,10 +208,10 @@ def _cells(cells: Any, column: _Column, cell_text: Callable[[Any], str | None]) 
 
 
 def _parsed(text: str) -> Any:
-    return json.loads(text, parse_float=_number)
+    return json.loads(text, parse_float=exact_number)
 
 
-def _number(text: str) -> float | decimal.Decimal:
+def exact_number(text: str) -> float | decimal.Decimal:
     """A number of JSON as a float where that is the same number."""
     exact, near = decimal.Decimal(text), float(text)
     return near if decimal.Decimal(repr(near)) == exact else exact

@@ -39,7 +39,7 @@ def write(
         DataError: A column cannot be stored, or something depends on the table that would be replaced.
     """
     ctx.stage("looking at the dataset")
-    schema = _schema(ctx, dataset)
+    schema = schema_of(ctx, dataset)
     new = f"{address.parts[-1].encode()[: _NAME - 17].decode(errors='ignore')}_{secrets.token_hex(8)}"
     place = [*address.parts[:-1], new]
     new_name = ".".join(map(quoted, place))
@@ -47,7 +47,7 @@ def write(
     for column, type_ in typed.unknown.items():
         ctx.warn(f"{address} has no type {type_}: column {column} is stored as {natural(schema.field(column).type)}")
     ctx.stage("writing")
-    pieces = pa.RecordBatchReader.from_batches(schema, _batches(ctx, dataset, schema))
+    pieces = pa.RecordBatchReader.from_batches(schema, batches_of(ctx, dataset, schema))
     with connection.cursor() as cursor:
         if typed.types:
             waiting = f"pamola_{secrets.token_hex(8)}"  # a temporary table, which needs no log of the server
@@ -72,7 +72,8 @@ def write(
     return found, typed.types
 
 
-def _batches(ctx: OperationContext, dataset: str, schema: Any) -> Iterator[Any]:
+def batches_of(ctx: OperationContext, dataset: str, schema: Any) -> Iterator[Any]:
+    """The rows of a dataset as record batches of this schema."""
     done = 0
     for piece in ctx.data.chunks(dataset):
         table = pa.Table.from_pandas(piece, preserve_index=False)
@@ -85,7 +86,7 @@ def _batches(ctx: OperationContext, dataset: str, schema: Any) -> Iterator[Any]:
         ctx.progress(done, unit="rows")
 
 
-def _schema(ctx: OperationContext, dataset: str) -> Any:
+def schema_of(ctx: OperationContext, dataset: str) -> Any:
     """One schema for all pieces: columns of objects (decimals, days) say only in their cells what they are."""
     dtypes = ctx.data.schema(dataset)
     if not dtypes:
