@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pamola_tasks_data.cells import json_of, text_of
@@ -80,6 +80,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine draws slowly
 @given(JSON)
 def test_any_reader_finds_the_same_value_and_equal_ones_are_written_alike(value: Any) -> None:
     written = json_of(value)

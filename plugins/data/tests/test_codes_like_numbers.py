@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pamola_tasks_data.decimals import merges_texts
@@ -88,6 +88,7 @@ PLAIN = st.builds(
 def test_columns_are_numbers_exactly_where_no_two_texts_are_one(pool: list[str], data: Any) -> None:
     """Whole and put together from pieces of one row; `-0.0` and `0.0` are two numbers."""
     cells = data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=5))
+    assume("-0" not in cells)  # alone it is text, which whole numbers cannot hold
     column = pa.array(cells, pa.large_string())
     parts = [recognized(column.slice(row, 1))[0] for row in range(len(cells))]
     found = {(float(cell), cell.startswith("-")) for cell in cells}

@@ -57,3 +57,4 @@ def test_a_kill_never_leaves_half_a_table(start, project: Path, server):
         ]
     said, _ = start("run", "people", cwd=project).communicate()
     assert server(STATE) == whole, said
+    server("drop table persons, out_persons")
