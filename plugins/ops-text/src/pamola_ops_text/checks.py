@@ -15,25 +15,28 @@ from pamola_tasks.parameters import unknown_name
 from .agreement import ALL
 from .entities import DEFAULT, OF_MODELS
 
-_NAME = "RedactTextOperation"
+
+def wrong(text: str) -> ParameterError:
+    """What is wrong with a parameter, behind the operation's name."""
+    return ParameterError(f"RedactTextOperation: {text}")
 
 
 def some_names(operation: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
     """A validator: a list of at least one name, none of them twice."""
     if not value or len(set(value)) < len(value):
-        raise ParameterError(f"{_NAME}: `{attribute.name}` has to name at least one, each once")
+        raise wrong(f"`{attribute.name}` has to name at least one, each once")
 
 
 def share(operation: Any, attribute: attrs.Attribute[Any], value: float) -> None:
     """A validator: a number from 0 to 1."""
     if not 0 <= value <= 1:
-        raise ParameterError(f"{_NAME}: `{attribute.name}` has to be a number from 0 to 1, not {value!r}")
+        raise wrong(f"`{attribute.name}` has to be a number from 0 to 1, not {value!r}")
 
 
 def one_character(operation: Any, attribute: attrs.Attribute[Any], value: str | None) -> None:
     """A validator: one character, or nothing."""
     if value is not None and len(value) != 1:
-        raise ParameterError(f"{_NAME}: `{attribute.name}` has to be one character, not {value!r}")
+        raise wrong(f"`{attribute.name}` has to be one character, not {value!r}")
 
 
 def expressions(operation: Any, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:
@@ -45,16 +48,16 @@ def expressions(operation: Any, attribute: attrs.Attribute[Any], value: Mapping[
             try:
                 compiled = regex.compile(expression)
             except regex.error as problem:
-                raise ParameterError(f"{_NAME}: `patterns` of {entity}: not a regular expression: {problem}") from None
+                raise wrong(f"`patterns` of {entity}: not a regular expression: {problem}") from None
             if compiled.search("") is not None:
-                raise ParameterError(f"{_NAME}: `patterns` of {entity}: {expression!r} also matches the empty text")
+                raise wrong(f"`patterns` of {entity}: {expression!r} also matches the empty text")
 
 
 def words(operation: Any, attribute: attrs.Attribute[Any], value: Mapping[str, list[str]]) -> None:
     """A validator: for each entity at least one word, none of them blank."""
     for entity, listed in value.items():
         if not listed or not all(each.strip() for each in listed):
-            raise ParameterError(f"{_NAME}: `{attribute.name}` of {entity} has to list words, none of them blank")
+            raise wrong(f"`{attribute.name}` of {entity} has to list words, none of them blank")
 
 
 def regions(operation: Any, attribute: attrs.Attribute[Any], value: list[str] | None) -> None:
@@ -65,9 +68,7 @@ def regions(operation: Any, attribute: attrs.Attribute[Any], value: list[str] | 
 
     some_names(operation, attribute, value)
     if unknown := [name for name in value if name not in SUPPORTED_REGIONS]:
-        raise ParameterError(
-            f"{_NAME}: `{attribute.name}` names {unknown[0]!r}: name countries by the two capital letters of ISO 3166-1"
-        )
+        raise wrong(f"`{attribute.name}` names {unknown[0]!r}: name countries by the two capital letters of ISO 3166-1")
 
 
 def check(operation: Any) -> None:
@@ -78,8 +79,8 @@ def check(operation: Any) -> None:
     """
     own = {*operation.patterns, *operation.deny_list, *operation.deny_datasets, *operation.known.values()}
     if odd := sorted(name for name in own if name == ALL or not re.fullmatch(r"[A-Za-z]\w*", name)):
-        raise ParameterError(
-            f"{_NAME}: {odd[0]!r} cannot be the name of an entity: it is written in texts, so take letters, digits and"
+        raise wrong(
+            f"{odd[0]!r} cannot be the name of an entity: it is written in texts, so take letters, digits and"
             f" underscores"
         )
     for parameter in ("entities", "context"):
@@ -89,32 +90,30 @@ def check(operation: Any) -> None:
         stated = getattr(operation, parameter)
         strange = [name for name in stated if name not in wanted] if isinstance(stated, dict) else []
         if strange:
-            raise ParameterError(f"{_NAME}: `{parameter}` names {strange[0]}, which is not looked for: see `entities`")
+            raise wrong(f"`{parameter}` names {strange[0]}, which is not looked for: see `entities`")
     if operation.phone_regions is not None and "PHONE_NUMBER" not in operation.searched():
-        raise ParameterError(f"{_NAME}: `phone_regions` does nothing: PHONE_NUMBER is not among `entities`")
+        raise wrong("`phone_regions` does nothing: PHONE_NUMBER is not among `entities`")
     if both := sorted(set(operation.columns) & set(operation.known)):
-        raise ParameterError(f"{_NAME}: {both[0]} is both in `columns` and in `known_columns`")
+        raise wrong(f"{both[0]} is both in `columns` and in `known_columns`")
     actions = set(map(operation.action_of, wanted))
     if operation.purpose is not None and "pseudonymize" not in actions:
-        raise ParameterError(f"{_NAME}: `purpose` is for pseudonyms: set `action: pseudonymize`")
+        raise wrong("`purpose` is for pseudonyms: set `action: pseudonymize`")
     if operation.mask_character is not None and "mask" not in actions:
-        raise ParameterError(f"{_NAME}: `mask_character` does nothing: no entity has `action: mask`")
+        raise wrong("`mask_character` does nothing: no entity has `action: mask`")
     if isinstance(operation.model, str) and len(operation.languages) > 1:
-        raise ParameterError(f"{_NAME}: `model` of several languages has to name one for each: {{en: …}}")
+        raise wrong("`model` of several languages has to name one for each: {en: …}")
     for language, model in operation.models.items():
         if language not in operation.languages:
-            raise ParameterError(f"{_NAME}: `model` names the language {language}, which is not in `languages`")
+            raise wrong(f"`model` names the language {language}, which is not in `languages`")
         if not model.isidentifier() or importlib.util.find_spec(model) is None:
-            raise ParameterError(
-                f"{_NAME}: the spaCy model {model} is not installed; nothing is downloaded: install its package first"
-            )
+            raise wrong(f"the spaCy model {model} is not installed; nothing is downloaded: install its package first")
     for language in operation.languages:
         if language != "en" and not _is_language(language):
-            raise ParameterError(f"{_NAME}: spaCy has no language {language!r}: name it by two letters, such as de")
+            raise wrong(f"spaCy has no language {language!r}: name it by two letters, such as de")
     needing = [name for name in operation.entities or () if name in OF_MODELS and name not in own]
     if needing and not operation.models:
-        raise ParameterError(
-            f"{_NAME}: {needing[0]} in `entities` needs a `model`; without one, persons are found by `known_columns`,"
+        raise wrong(
+            f"{needing[0]} in `entities` needs a `model`; without one, persons are found by `known_columns`,"
             f" `deny_datasets` and `deny_list`"
         )
 
@@ -129,7 +128,7 @@ def _known_entities(parameter: str, named: Iterable[str], own: set[str]) -> None
     known = {*OF_MODELS, *entities_of_patterns()}
     for name in others:
         if name not in known:
-            raise ParameterError(f"{_NAME}: `{parameter}`: {unknown_name(name, sorted(known | own), 'entity')}")
+            raise wrong(f"`{parameter}`: {unknown_name(name, sorted(known | own), 'entity')}")
 
 
 def _is_language(language: str) -> bool:

@@ -54,7 +54,7 @@ def of_labels(
         )
     if operation.known and not known:
         ctx.warn(
-            f"{operation.labelled_dataset} lacks {', '.join(operation.known)}: known values took no part in the measure"
+            f"known values took no part in the measure: {operation.labelled_dataset} lacks {', '.join(operation.known)}"
         )
 
 
