@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Any
 
 SCRIPT = Path(sys.executable).parent / ("pamola-task.exe" if os.name == "nt" else "pamola-task")
-LIBRARIES = ("attrs", "cattrs", "click", "pluggy", "yaml", "pandas", "pyarrow.csv", "pyarrow.parquet")
+LIBRARIES = ("attrs", "cattrs", "click", "pluggy", "yaml", "pandas", "pyarrow.csv", "pyarrow.parquet", "duckdb")
+LIBRARIES += ("adbc_driver_postgresql.dbapi",)
 AT_THE_START = ("PYTHON", "LANG", "LC_", "TZ")  # variables that only a new interpreter obeys, but for PYTHONPATH
 
 BEGAN, TEMPORARY = dict(os.environ), tempfile.gettempdir()

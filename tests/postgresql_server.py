@@ -37,6 +37,7 @@ class Server:
 
     port: int
     secret: str = SECRET
+    _open: list[Any] = attrs.field(factory=list, init=False)
 
     @property
     def url(self) -> str:
@@ -45,19 +46,35 @@ class Server:
 
     def __call__(self, *statements: str) -> list[tuple[Any, ...]]:
         """What the last one of some statements gives, after all are committed."""
-        with self.connected() as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            found = cursor.fetchall() if cursor.description else []
+        if not self._open:  # connecting costs more than most statements
+            self._open.append(self._connect())
+        (connection,) = self._open
+        try:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                found = cursor.fetchall() if cursor.description else []
             connection.commit()
-            return found
+        except BaseException:
+            self.leave()
+            raise
+        return found
+
+    def leave(self) -> None:
+        """Close the connection that statements share."""
+        while self._open:
+            self._open.pop().close()
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[Any]:
+        """A connection of its own."""
+        with self._connect() as connection:
+            yield connection
+
+    def _connect(self) -> Any:
         import adbc_driver_postgresql.dbapi as driver
 
-        with driver.connect(f"postgresql://owner:{SECRET}@{self.url.removeprefix('postgresql://')}") as connection:
-            yield connection
+        return driver.connect(f"postgresql://owner:{SECRET}@{self.url.removeprefix('postgresql://')}")
 
 
 @contextlib.contextmanager
@@ -96,9 +113,11 @@ def started() -> Iterator[Server]:
         else:
             raise NoServer("PostgreSQL does not start here")
         drained = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
+        server = Server(port)
         try:
-            yield Server(port)
+            yield server
         finally:
+            server.leave()
             process.terminate()
             process.wait()
             drained.wait()

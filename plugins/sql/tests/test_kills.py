@@ -1,6 +1,6 @@
 """Runs from table to table that are killed: the target is the old table or the whole new one, and nothing is left over.
 
-`PAMOLA_DURABILITY=all` (`nox -s durability`) kills at 20 moments and not at 3.
+`PAMOLA_DURABILITY=all` (`nox -s durability`) kills at 20 moments and not at 3, with more rows.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.xdist_group("postgresql")
-KILLS = 20 if os.environ.get("PAMOLA_DURABILITY") == "all" else 3
-ROWS = 20_000
-IMPORTS = 0.5  # seconds before a run begins
+KILLS, ROWS = (20, 20_000) if os.environ.get("PAMOLA_DURABILITY") == "all" else (3, 4_000)
 TASK = """\
 input_datasets: {people: "postgresql://clinic?table=persons"}
 sql: {outputs: {people_dropped: "postgresql://clinic?table=out_persons"}}
@@ -25,7 +23,7 @@ operations:
 STATE = "select count(*), coalesce(sum(hashtextextended(q::text, 0)::numeric), 0)::text from out_persons q"
 
 
-def test_a_kill_never_leaves_half_a_table(start, project: Path, server):
+def test_a_kill_never_leaves_half_a_table(begin, cli, project: Path, server):
     """Killed at moments all over the run; the same command then finishes what is left to do."""
     server(
         "drop table if exists persons, out_persons",
@@ -33,8 +31,7 @@ def test_a_kill_never_leaves_half_a_table(start, project: Path, server):
         f" from generate_series(1, {ROWS}) n",
     )
     (project / "configs/people.yaml").write_text(TASK)
-    said, _ = start("run", "people", cwd=project).communicate()
-    assert "3 done" in said
+    assert "3 done" in cli("run", "people", cwd=project, code=0).stdout
     seconds = json.loads((project / "DATA/reports/people_report.json").read_text())["run"]["seconds"]
     whole = server(STATE)
     assert whole[0][0] == ROWS
@@ -45,16 +42,13 @@ def test_a_kill_never_leaves_half_a_table(start, project: Path, server):
             f"update persons set kind = '{moment}'",
         )
         old = server(STATE)
-        process = start("run", "people", cwd=project)
-        time.sleep(IMPORTS + seconds * (moment + 0.5) / KILLS)
-        process.kill()
-        process.communicate()
+        begin().kill(seconds * (moment + 0.5) / KILLS)
         while server("select pid from pg_stat_activity where application_name = 'pamola-tasks'"):
             time.sleep(0.02)
         assert server(STATE) in (old, whole)
         assert server("select relname::text from pg_class where relname ~ '^(out_persons|pamola)'") == [
             ("out_persons",)
         ]
-    said, _ = start("run", "people", cwd=project).communicate()
+    said = cli("run", "people", cwd=project, code=0).stdout
     assert server(STATE) == whole, said
     server("drop table persons, out_persons")

@@ -116,8 +116,8 @@ class WriteTableOperation(Operation):
     target: str
 
     def __attrs_post_init__(self) -> None:
-        #: the types of columns that have been read from a database and are as they were there, by column
-        self.kept_types: dict[str, str] = {}
+        #: gives the types of columns that have been read from a database and are as they were there, by column
+        self.kept_types: Callable[[], dict[str, str]] = dict
 
     @property
     def address(self) -> Address:
@@ -135,7 +135,7 @@ class WriteTableOperation(Operation):
             found = write_file(ctx, address, self.input_dataset)
         else:
             with connected(ctx.config, address.database, reads=False) as connection, explained(str(address)):
-                found, types = write(ctx, connection, address, self.input_dataset, self.kept_types)
+                found, types = write(ctx, connection, address, self.input_dataset, self.kept_types())
         return OperationResult.success(
             metrics={
                 "target": str(address),

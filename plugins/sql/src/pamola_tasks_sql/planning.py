@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_sql.address import FILES, Address, is_address
-from pamola_tasks_sql.connecting import DatabaseUnavailable, database_of
+from pamola_tasks_sql.column_types import KeptTypes
+from pamola_tasks_sql.connecting import database_of
 from pamola_tasks_sql.file_tables import FileTable, missing
 from pamola_tasks_sql.operations import ReadTableOperation, WriteTableOperation, reading
 
@@ -35,6 +36,9 @@ def add_steps(run: RunServices, plan: Plan) -> None:
     for name, target in run.config.plugin("sql").outputs.items():
         if name not in plan.deselected:
             _add(plan, WriteTableOperation(input_dataset=name, target=target), f"write_{name}")
+    for _, table in _table_steps(plan):
+        if isinstance(table, WriteTableOperation):
+            table.kept_types = KeptTypes(run, table)
 
 
 def _add(plan: Plan, operation: Any, step_id: str, before: str | None = None) -> None:
@@ -108,50 +112,32 @@ def _fits(table: str, pattern: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), table) is not None
 
 
-def fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
-    """What the database says of the rows that a step would read now: asked once a run.
-
-    Where it cannot say so now, the step runs: it can be retried.
-    """
-    operation = step.operation
-    if not isinstance(operation, ReadTableOperation):
-        return {}
-    known: dict[str, str] = vars(run).setdefault("tables_asked_for", {})
-    if step.id not in known:
-        try:
-            known[step.id] = _state(run, operation.address)
-        except DatabaseUnavailable as problem:
-            known[step.id] = f"not known: {problem}"
-    return {f"rows of {operation.address}": known[step.id]}
-
-
-def _state(run: RunServices, address: Address) -> str:
-    with reading(run, address) as reader:
-        return reader.fingerprint().text
-
-
-def keep_types(run: RunServices, step: Step) -> None:
-    """Let a step that writes a table know of the types of columns that are as they were read."""
-    if isinstance(step.operation, WriteTableOperation):
-        step.operation.kept_types = _kept_types(run, step.operation)
-
-
-def _kept_types(run: RunServices, operation: WriteTableOperation) -> dict[str, str]:
-    from pamola_tasks_sql.column_types import KeptTypes
-
-    found = KeptTypes(run, operation.address.scheme).of(operation.input_dataset)
-    return {name: type_ for name, type_ in found.items() if type_}
-
-
 def skip_problems(run: RunServices, step: Step, saved: SavedStep) -> Iterator[str]:
-    """Why a table that a step wrote has to be written again."""
-    operation = step.operation
+    """Why a table has to be read or written again: it is not as the step read it, or left it.
+
+    Where the database cannot be asked now, the step runs: it can be retried.
+    """
+    operation, before = step.operation, saved.metrics.get("fingerprint")
+    if not isinstance(operation, ReadTableOperation | WriteTableOperation):
+        return
+    try:
+        now = _state(run, step.id, operation)
+    except DataError as problem:
+        yield f"it is not known whether {operation.address} has changed: {problem}"
+        return
+    if now != before and isinstance(operation, ReadTableOperation):
+        yield f"rows of {operation.address} changed from {before or 'what is not known'} to {now}"
+    elif now != before:
+        yield f"{operation.address} is no longer as the step left it"
+
+
+def _state(run: RunServices, step_id: str, operation: ReadTableOperation | WriteTableOperation) -> str:
+    """What the database says of a table or query now; of what is read it is asked once a run."""
     if isinstance(operation, WriteTableOperation):
-        try:
-            with reading(run, operation.address, "xmin") as reader:
-                now = (reader.content() if isinstance(reader, FileTable) else reader.fingerprint()).text
-        except DataError as problem:
-            yield str(problem)
-            return
-        if now != saved.metrics.get("fingerprint"):
-            yield f"{operation.address} is no longer as the step left it"
+        with reading(run, operation.address, "xmin") as reader:
+            return (reader.content() if isinstance(reader, FileTable) else reader.fingerprint()).text
+    known: dict[str, str] = vars(run).setdefault("tables_asked_for", {})
+    if step_id not in known:
+        with reading(run, operation.address) as reader:
+            known[step_id] = reader.fingerprint().text
+    return known[step_id]

@@ -51,24 +51,8 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
 
 
 @hookimpl
-def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
-    """What the database says of the rows that a step reads."""
-    from pamola_tasks_sql.planning import fingerprint_parts
-
-    return fingerprint_parts(run, step)
-
-
-@hookimpl
-def pamola_on_step_started(run: RunServices, step: Step) -> None:
-    """Columns that are as they were read get the type that they had."""
-    from pamola_tasks_sql.planning import keep_types
-
-    keep_types(run, step)
-
-
-@hookimpl
 def pamola_check_skip(run: RunServices, step: Step, saved: SavedStep) -> Iterable[str]:
-    """A table that a step wrote is as it left it."""
+    """A table that a step read, or wrote, is as it was then."""
     from pamola_tasks_sql.planning import skip_problems
 
     return list(skip_problems(run, step, saved))
