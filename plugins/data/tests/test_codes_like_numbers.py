@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pamola_tasks_data.decimals import merges_texts
@@ -37,6 +37,14 @@ CODES = {
     "sign": ["+5", "6"],
     "blank": ["5 ", "6"],
     "leading zero": ["0.5", "01.5"],
+    "zero with a minus among whole numbers": ["-0", "3", "0"],
+    "zero with a minus alone": ["-0", "-0"],
+    "zero with a minus and another zero": ["-0", "0.0", "-0.0"],
+    "two zeros": ["0e+00", "0.0"],
+    "zero with a plus": ["+0", "0", "1.5"],
+    "zero with another exponent": ["0e0", "1.5", "-0"],
+    "zero behind a zero": ["-00", "1.5"],
+    "long beside a fraction": ["1234567890123456789", "1.5"],
 }
 NUMBERS = {
     "money": ["12.50", "13.00", "-0.10"],
@@ -46,18 +54,22 @@ NUMBERS = {
     "no zero before the point": [".50", ".25", "-.75"],
     "zeros that meet nothing": ["1.5", "2.50"],
     "both zeros": ["-0.0", "0.0", "1.5"],
+    "both zeros, one without a point": ["-0", "0.0"],
+    "zero with a minus, fractions later": ["-0", "3", "0.5", "0"],
+    "fractions, zero with a minus later": ["0.5", "3", "-0"],
+    "zero with a minus beside exponents": ["1e-05", "-0"],
     "seventeen digits": ["0.12345678901234568", "0.5"],
 }
 CASES = [*((cells, TEXT_DTYPE) for cells in CODES.values()), *((cells, "float64") for cells in NUMBERS.values())]
 
 
 @pytest.mark.parametrize(("cells", "dtype"), CASES, ids=[*CODES, *(f"number: {name}" for name in NUMBERS)])
-@pytest.mark.parametrize("rows", [1, 60_000])
+@pytest.mark.parametrize("rows", [1, 24_000])
 def test_two_texts_never_become_one_number(project: Any, cells: list[str], dtype: str, rows: int) -> None:
     """Together, far apart in a long file, in pieces, and in a file each: always the same type and the same texts."""
     if rows > 1:
         cells = [each for cell in cells for each in [cell] * (rows // len(cells))]
-    text = [f"{cell},{'k' * 100}\n" for cell in cells]
+    text = [f"{cell},{'k' * 200}\n" for cell in cells]
     project.put("t.csv", "x,y\n" + "".join(text))
     half = len(cells) // 2
     project.put("a.csv", "x,y\n" + "".join(text[:half]))
@@ -86,12 +98,12 @@ PLAIN = st.builds(
 @settings(deadline=None)
 @given(st.lists(st.one_of(PLAIN, st.sampled_from(ODD)), min_size=1, max_size=3), st.data())
 def test_columns_are_numbers_exactly_where_no_two_texts_are_one(pool: list[str], data: Any) -> None:
-    """Whole and put together from pieces of one row; `-0.0` and `0.0` are two numbers."""
+    """Whole and put together from pieces of one row; `-0.0` and `0.0` are two numbers, of which whole ones have one."""
     cells = data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=5))
-    assume("-0" not in cells)  # alone it is text, which whole numbers cannot hold
     column = pa.array(cells, pa.large_string())
     parts = [recognized(column.slice(row, 1))[0] for row in range(len(cells))]
     found = {(float(cell), cell.startswith("-")) for cell in cells}
     wanted = len(found) == len(set(cells)) and all(part.type is not None for part in parts)
-    for kind in (recognized(column)[0], reduce(Kind.merged, parts)):
+    wanted = wanted and ("-0" not in cells or any(part.type == pa.float64() for part in parts))
+    for kind in (recognized(column)[0].of_all, reduce(Kind.merged, parts).of_all):
         assert (kind.type is not None and not (kind.may_merge_texts and merges_texts([column]))) == wanted

@@ -101,7 +101,7 @@ def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
 def merged_in_all(
     columns: Sequence[str], kinds: Sequence[Mapping[str, Kind]], tables: Callable[[Mapping[str, str]], Iterable[Table]]
 ) -> dict[str, str]:
-    """Columns that are numbers in each of several files, but text in all together: two texts would be one number.
+    """The dtypes of columns of several files, each as if all were one file.
 
     Args:
         columns: The columns to look at.
@@ -110,7 +110,11 @@ def merged_in_all(
     """
     found: dict[str, str] = {}
     for name in columns if len(kinds) > 1 else ():
-        if all(name in each for each in kinds) and reduce(Kind.merged, [each[name] for each in kinds]).may_merge_texts:
+        if not all(name in each for each in kinds):
+            continue
+        kind = reduce(Kind.merged, [each[name] for each in kinds])
+        found[name] = dtype_of(kind.of_all)
+        if kind.may_merge_texts:
             text = {name: TEXT_DTYPE}
             pieces = (piece[name] for table in tables(text) for piece in table.chunks(_ROWS, [name]))
             if merges_texts(pa.array(piece, TEXT, from_pandas=True) for piece in pieces):
@@ -342,7 +346,7 @@ class _CsvFile:
             if kind.may_merge_texts and merges_texts(self._digits(batch.column(name)) for batch in self.batches()):
                 found[name] = AS_TEXT
         self._notes["kinds"] = found
-        return found
+        return {name: kind.of_all for name, kind in found.items()}
 
     def typed_frame(self, text: Any, types: Mapping[str, Kind]) -> pd.DataFrame:
         """A table or batch of text as a DataFrame of these types."""
@@ -352,12 +356,13 @@ class _CsvFile:
 
     def frame(self, text: Any) -> pd.DataFrame:
         """The whole table of text as a DataFrame of the types that are found in it."""
-        found = []
+        kinds, arrays = {}, []
         for name, (kind, values) in zip(self.columns, self._recognized(text), strict=True):
             text_apart = kind.may_merge_texts and merges_texts([self._digits(text.column(name))])
-            found.append((AS_TEXT, text.column(name)) if text_apart else (kind, values))
-        kinds = self._notes["kinds"] = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
-        return self._framed([values for _, values in found], kinds)
+            kinds[name] = AS_TEXT if text_apart else kind
+            arrays.append(values if kinds[name].of_all.type is not None else text.column(name))
+        self._notes["kinds"] = kinds
+        return self._framed(arrays, {name: kind.of_all for name, kind in kinds.items()})
 
     def _recognized(self, text: Any) -> list[tuple[Kind, Any]]:
         as_text = self._options.get("text_columns") or ()

@@ -34,7 +34,8 @@ AS_TEXT = Kind(None, True)
 def recognized(text: Any, written: Notation = _PLAIN) -> tuple[Kind, Any]:
     """What a column of text, null where a value is missing, holds, and its values as that.
 
-    Where it is stated how numbers and dates are written, a column has these if all its texts are written so.
+    Where it is stated how numbers and dates are written, a column has these if all its texts are written so. What is
+    found holds for a part of a column, too: it may still have to be put together with others (see `Kind.of_all`).
     """
     if written.marks or written.formats:
         return _as_written(text, written)
@@ -90,10 +91,9 @@ def _kind(text: Any) -> tuple[Kind, Any]:
             return Kind(pa.bool_(), False), pc.equal(text, "True")
         return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
-    if shape.minus_zero:  # `-0`, which is another code than `0`
-        return AS_TEXT, text
     if shape.plain and not shape.led:
-        return Kind(pa.int64(), False, wide=shape.longest > EXACT_DIGITS, decimals=WHOLE), whole
+        wide = shape.longest > EXACT_DIGITS
+        return Kind(pa.int64(), False, wide=wide, decimals=WHOLE, minus_zero=shape.minus_zero), whole
     return _decimal_or_text(text, shape)
 
 
@@ -114,7 +114,7 @@ class _Shape:
     def __init__(self, text: Any) -> None:
         self.plain = True  # digits with at most a point and a minus sign
         self.led = False  # some cell begins with a zero before another digit
-        self.minus_zero = False  # some cell begins with `-0`
+        self.minus_zero = False  # some cell begins with `-0`: a whole number, or one with a fraction
         self.longest = pc.max(pc.binary_length(text)).as_py() or 0
         for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
             if len(chunk):

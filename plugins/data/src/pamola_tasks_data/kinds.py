@@ -47,6 +47,7 @@ class Kind:
     missing: bool  #: a value is missing
     wide: bool = False  #: some whole number is too long for a double
     decimals: Decimals | None = None  #: how its numbers are written, where they were text
+    minus_zero: bool = False  #: some whole number is written `-0`
 
     @classmethod
     def of(cls, cells: Any) -> Kind:
@@ -66,7 +67,9 @@ class Kind:
 
     def merged(self, other: Kind) -> Kind:
         """What holds for a column of which these two are parts."""
-        missing, wide = self.missing or other.missing, self.wide or other.wide
+        missing, wide, minus_zero = (
+            getattr(self, name) or getattr(other, name) for name in ("missing", "wide", "minus_zero")
+        )
         decimals = self.decimals or other.decimals
         if self.decimals is not None and other.decimals is not None:
             decimals = self.decimals.merged(other.decimals)
@@ -74,9 +77,14 @@ class Kind:
         if None in types:
             return Kind(None, missing, wide)
         if len(types) <= 1:
-            return Kind(types.pop() if types else NOTHING, missing, wide, decimals)
+            return Kind(types.pop() if types else NOTHING, missing, wide, decimals, minus_zero)
         numbers = types == {pa.int64(), pa.float64()} and not wide
-        return Kind(pa.float64() if numbers else None, missing, wide, decimals)
+        return Kind(pa.float64() if numbers else None, missing, wide, decimals, minus_zero)
+
+    @property
+    def of_all(self) -> Kind:
+        """What a column is that has no other parts: `-0` among whole numbers is text, as those have one zero."""
+        return Kind(None, self.missing) if self.minus_zero and self.type == pa.int64() else self
 
     @property
     def may_merge_texts(self) -> bool:
