@@ -87,6 +87,21 @@ DECIDED: dict[str, tuple[list[Any], str, str]] = {
         "92 % whole numbers, 8 % missing-value words: 'unknown' ×8",
         '{type: integer, missing: ["", unknown]}',
     ),
+    "beyond 64 bits": (
+        column(lambda n: 2**70 + n),
+        "whole numbers (100 %)",
+        "{type: decimal}",
+    ),
+    "18 decimals behind a comma": (
+        column(lambda n: f"{n},123456789012345678"),
+        "numbers with decimal commas (100 %)",
+        '{type: decimal, decimal: ","}',
+    ),
+    "17 digits that a number keeps": (
+        column(lambda n: "0,12345678901234568"),
+        "numbers with decimal commas (100 %)",
+        '{type: number, decimal: ","}',
+    ),
     "nearly dates": (
         [*date("%d.%m.%Y")[:95], "?", "?", "?", "n/a", "soon"],
         "95 % dates as dd.mm.yyyy, 4 % missing-value words: '?' ×3, 'n/a' ×1, 1 % other values",
@@ -116,6 +131,11 @@ def test_a_column_of_text_is_named_as_what_it_looks_like(
     assert (found.read_as, found.in_words) == ("text", words)
     assert found.setting == f"data_types: {{t: {{c: {setting}}}}}"
     assert found.unread
+    if all(misfit.kind == "missing-value words" for misfit in found.misfits):  # then all fit the type
+        typed = project.source(data_types={"t": {"c": found.type}}, **({"t": path.name} if path.exists() else {}))
+        if extension == "memory":
+            typed.add_dataframe("t", frame)
+        assert len(typed.frame("t")["c"]) == ROWS
 
 
 def described(project: Any, cells: list[Any], name: str = "c") -> Any:
@@ -151,6 +171,11 @@ AMBIGUOUS: dict[str, tuple[list[Any], str, list[str]]] = {
         [],
     ),
     "codes": (["250.0", "250.00", *column(lambda n: f"{n}.5")], "numbers that are text: are they codes?", ["text"]),
+    "more digits than any type keeps": (
+        column(lambda n: f"{n + 1}{'0' * 40}"),
+        "no type of numbers keeps all their digits: they stay text",
+        [],
+    ),
     "several marks": (
         column(lambda n: f"{n}{'.,'[n % 2]}5"),
         "numbers in several forms: write them in one",
@@ -206,6 +231,22 @@ def test_blanks_and_names_with_blanks_offer_to_be_trimmed(project: Any) -> None:
         "5 values begin or end with a blank",
     ]
     assert {setting for question in questions for setting in question.settings} == {"data: {trim: true}"}
+
+
+@pytest.mark.parametrize("extension", ["csv", "jsonl"])
+def test_empty_texts_may_be_missing_values(project: Any, extension: str) -> None:
+    cells = column(lambda n: str(n) if n % 14 else "")
+    lines = [f'"{cell}"' if extension == "csv" else f'{{"c": "{cell}"}}' for cell in cells]
+    name = project.put(f"t.{extension}", "c\n" * (extension == "csv") + "\n".join(lines) + "\n")
+    (found,) = project.source(t=name).describe_columns("t")
+    assert found.in_words == "92 % whole numbers, 8 % missing-value words: '' ×8"
+    assert found.setting == 'data_types: {t: {c: {type: integer, missing: [""]}}}'
+    assert project.source(t=name, data_types={"t": {"c": found.type}}).frame("t")["c"].isna().sum() == 8
+
+
+def test_words_with_blanks_around_them_are_counted_as_the_words(project: Any) -> None:
+    question = described(project, ["NA", " NA", "NA ", "x", "x"]).questions[1]
+    assert question.text == "words that may mean a missing value: 'NA' ×3"
 
 
 def test_pieces_are_described_as_the_whole(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:

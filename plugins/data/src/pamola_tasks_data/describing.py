@@ -86,7 +86,7 @@ class ColumnsSeen:
 
     def without(self, column: str, words: list[Word], type_: Mapping[str, Any] | None = None) -> str:
         """The setting by which these words are missing values or, without any, blanks around values are left out."""
-        if self._csv:
+        if self._csv and all(word.text for word in words):  # in quotes nothing is a text
             return f"data: {{missing_values: {flow_of(['', *(word.text for word in words)])}}}" if words else _TRIM
         more: dict[str, Any] = {"missing": [word.text for word in words]} if words else {"trim": True}
         return self.setting(column, {"type": "text", **(type_ or {}), **more})
@@ -154,13 +154,13 @@ def _of_text(
 
 def _with_missing(type_: _Type, misfits: list[Misfit]) -> _Type:
     words = [word.text for misfit in misfits for word in misfit.words]
-    return {**type_, "missing": ["", *words]} if words else type_
+    return {**type_, "missing": list(dict.fromkeys(["", *words]))} if words else type_
 
 
 _Type = Mapping[str, Any]
 # How many values fit, what they are in words, the types to state, of which several are ambiguous, and what is asked.
 _Candidate = tuple[int, str, list[_Type], str]
-_PLAIN = ({"type": "integer"}, {"type": "number"})
+_PLAIN = ({"type": "integer"}, {"type": "number"}, {"type": "decimal"})
 
 
 def _candidates(forms: Forms) -> Iterator[_Candidate]:
@@ -171,7 +171,8 @@ def _candidates(forms: Forms) -> Iterator[_Candidate]:
         marked = [(d, t) for d, t in others if d != first[0] and t != first[1] and forms.marked[d, t]][:1]
         found = [_number(forms, marks) for marks in [first, *marked]]
         asked = "three digits behind each mark: decimals, or thousands?" if marked else ""
-        yield most, " or ".join(said for said, _ in found), [type_ for _, type_ in found], asked
+        asked = asked or ("" if found[0][1] else "no type of numbers keeps all their digits: they stay text")
+        yield most, " or ".join(said for said, _ in found), [type_ for _, type_ in found if type_], asked
         yield forms.any_numbers, "numbers in several forms", [], "numbers in several forms: write them in one"
     if forms.dates and (most := max(forms.dates.values())):
         formats = [each for each in forms.dates if forms.dates[each] == most][:2]
@@ -195,13 +196,16 @@ def _candidates(forms: Forms) -> Iterator[_Candidate]:
 
 
 def _number(forms: Forms, marks: tuple[str, str]) -> tuple[str, _Type]:
-    """Numbers with these marks: in words, and the type."""
+    """Numbers with these marks: in words, and the type, none where no type keeps all their digits."""
     whole = forms.whole[marks] == forms.numbers[marks]
     decimal, thousands = marks
     said = "whole numbers" if whole else "numbers with decimal commas" if decimal == "," else "numbers"
     if thousands:
         said += f"{' and' if ' with ' in said else ' with'} {_NAMES[thousands]} between thousands"
-    found = {"type": "integer" if whole else "number"}
+    kinds = [kind for kind in ("integer" if whole else "number", "decimal") if kind not in forms.lost[marks]]
+    if not kinds:
+        return said, {}
+    found = {"type": kinds[0]}
     if decimal != "." and not whole:
         found["decimal"] = decimal
     return said, {**found, "thousands": thousands} if thousands else found

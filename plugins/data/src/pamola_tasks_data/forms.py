@@ -5,8 +5,8 @@ Only known words are kept as they are written; other texts only where they repea
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -21,7 +21,7 @@ from pamola_tasks_data.notation import by_format, numbers
 MISSING_WORDS = frozenset(
     "na n/a #n/a n.a. n.a nan null none nil - -- — . .. … ? ?? unknown unk missing not_available not-available"
     " unbekannt k.a. k.a keine_angabe fehlt inconnu nc n.d. nd desconocido sconosciuto onbekend nieznany brak".split()
-) | {"not available", "keine angabe", "non disponible", "#null!", "no data", "<na>", "n / a", "k. a."}
+) | {"", "not available", "keine angabe", "non disponible", "#null!", "no data", "<na>", "n / a", "k. a."}
 
 #: Marks of decimals and thousands that numbers are written with, the usual ones first.
 MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
@@ -56,6 +56,7 @@ _TRUE_OR_FALSE = sorted({word for pair in TRUTHS for word in pair})
 _REMEMBERED = 1 << 14  # texts that are counted to find those that repeat
 _NUMERIC = r"^[-+]?[.,]?[0-9]"
 _CODE = r"^0[0-9]+$"
+_LONG = r"[0-9.]{16}|[eE]"
 _BLANK = r"^\s|\s$"
 _DATED = r"^[0-9]{8}|[-./ ].*[-./ ]"  # as all dates and times are written
 _LARGE = pa.large_string()
@@ -78,6 +79,7 @@ class Forms:
         any_numbers: Those of any of these marks.
         whole: Of the numbers by marks, the ones without a fraction.
         marked: Of those, the ones that have a mark.
+        lost: By marks, the types of numbers that do not hold all of them.
         dates: By format.
         any_dates: Those of any of these formats.
         iso_times: Dates and times in ISO 8601.
@@ -95,6 +97,7 @@ class Forms:
     any_numbers: int = 0
     whole: Counter[tuple[str, str]] = attrs.Factory(Counter)
     marked: Counter[tuple[str, str]] = attrs.Factory(Counter)
+    lost: dict[tuple[str, str], set[str]] = attrs.Factory(lambda: defaultdict(set))
     dates: Counter[str] = attrs.Factory(Counter)
     any_dates: int = 0
     iso_times: int = 0
@@ -140,6 +143,7 @@ class Forms:
         self.codes += _total(counts.filter(pc.match_substring_regex(distinct, _CODE)))
         plain = pc.match_substring_regex(distinct, "^[-+]?[0-9]+$")
         common = _total(counts.filter(plain))
+        self._add_long(distinct.filter(plain), MARKS)
         rest, of_rest = distinct.filter(pc.invert(plain)), counts.filter(pc.invert(plain))
         if not len(rest):  # as in most columns
             self.any_numbers += common
@@ -155,7 +159,17 @@ class Forms:
             self.numbers[marks] += common + _total(of_rest.filter(fits))
             self.whole[marks] += common + _total(of_rest.filter(pc.match_substring_regex(made, "^-?[0-9]+$")))
             self.marked[marks] += _total(of_rest.filter(fits))
+            self._add_long(made, [marks])
         self.any_numbers += common + _total(of_rest.filter(numeric))
+
+    def _add_long(self, made: Any, written: Iterable[tuple[str, str]]) -> None:
+        """Note which types do not hold numbers of many digits or with an exponent, as programs write them."""
+        long = made.filter(pc.match_substring_regex(made, _LONG))
+        if len(long):
+            from pamola_tasks_data.stated_types import lost_by
+
+            for marks in written:
+                self.lost[marks].update(kind for kind in ("integer", "number", "decimal") if lost_by(long, kind))
 
     def _add_dates(self, distinct: Any, counts: Any) -> None:
         if not len(distinct):
@@ -192,4 +206,7 @@ def _total(counts: Any) -> int:
 
 
 def _counted(texts: Any, counts: Any) -> Mapping[str, int]:
-    return dict(zip(texts.to_pylist(), counts.to_pylist(), strict=True))
+    found: Counter[str] = Counter()
+    for text, count in zip(texts.to_pylist(), counts.to_pylist(), strict=True):
+        found[text] += count  # texts that differ in the blanks around them are the same
+    return found

@@ -125,6 +125,15 @@ def values_as(
     return [None if pd.isna(value) else value for value in found]
 
 
+def lost_by(texts: Any, kind: str) -> bool:
+    """Whether a type of numbers does not hold all that these texts say, which are numbers as programs write them."""
+    try:
+        _CONVERT[kind](pd.Series(texts.to_pylist(), dtype=TEXT_DTYPE), ColumnType(type=kind))
+    except Misfits:
+        return True
+    return False
+
+
 _KINDS_OF = {"int": ["integer"], "float": ["number"], "bool": ["boolean"], "datetime64": ["date", "datetime"]}
 
 
