@@ -32,6 +32,11 @@ DECIDED: dict[str, tuple[list[Any], str, str]] = {
     "SAS": (date("%d-%b-%Y"), "dates as dd-Mon-yyyy (100 %)", '{type: date, format: "%d-%b-%Y"}'),
     "American": (date("%B %d, %Y"), "dates as Month dd, yyyy (100 %)", '{type: date, format: "%B %d, %Y"}'),
     "ISO": (date("%Y-%m-%d"), "dates as yyyy-mm-dd (100 %)", "{type: date}"),
+    "without zeros": (
+        [f"{n + 1900}-{n % 12 + 1}-{n % 28 + 1}" for n in range(ROWS)],
+        "dates as yyyy-mm-dd (100 %)",
+        '{type: date, format: "%Y-%m-%d"}',
+    ),
     "with a time": (
         date("%d.%m.%Y 10:30"),
         "dates and times as dd.mm.yyyy hh:mm (100 %)",

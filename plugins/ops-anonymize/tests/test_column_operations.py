@@ -170,7 +170,10 @@ def test_text_that_pandas_takes_for_a_date_or_a_missing_one_is_refused_too(cell:
     result = run(GeneralizeOperation(**WHO, columns=["born"], method="period", period="year"), frame, tmp_path)
     assert isinstance(result.exception, DataError)
     assert "column born (named in `columns`) holds values that are not ISO dates" in str(result.error_message)
-    if cell != "2001-02-30":  # which is one as it is written
+    if cell == "2001-2-3":
+        setting = 'data_types: {people: {born: {type: date, format: "%Y-%m-%d"}}}'
+        assert f"record 2: it looks like dates as yyyy-mm-dd (100 %): set {setting}" in str(result.error_message)
+    elif cell != "2001-02-30":  # which is one as it is written
         assert "(2026-03-01), the first in record 2: state how they are written" in str(result.error_message)
 
 
@@ -178,17 +181,38 @@ def test_text_that_pandas_takes_for_a_date_or_a_missing_one_is_refused_too(cell:
     ("operation", "words"),
     [
         (GeneralizeOperation(**WHO, columns=["wage"], method="period", period="year"), "`method: period` is for dates"),
+        (
+            GeneralizeOperation(**WHO, columns=["day"], method="period", period="year"),
+            'set data_types: {people: {day: {type: date, format: "%Y%m%d"}}}',
+        ),
+        (
+            GeneralizeOperation(**WHO, columns=["born"], method="period", period="year"),
+            'set data_types: {people: {born: {type: date, format: "%d.%m.%Y"}}}',
+        ),
         (GeneralizeOperation(**WHO, columns=["job"], method="interval", width=5), "`pamola-task data` says"),
+        (
+            GeneralizeOperation(**WHO, columns=["pay"], method="interval", width=5),
+            "it looks like numbers with decimal commas (100 %): set data_types: {people: {pay: {type: number, decimal:",
+        ),
+        (
+            TopBottomCodeOperation(**WHO, columns=["pay"], top=5),
+            "set data_types: {people: {pay: {type: number, decimal",
+        ),
+        (
+            TopBottomCodeOperation(**WHO, columns=["pay"], top_quantile=0.5),
+            'set data_types: {people: {pay: {type: number, decimal: ","}}}',
+        ),
         (TopBottomCodeOperation(**WHO, columns=["none"], top_quantile=0.9), "state `top` and `bottom` as numbers"),
         (
             TopBottomCodeOperation(**WHO, columns=["wage"], top=0, bottom_quantile=0.9),
             "threshold of `bottom_quantile` is above that of `top`",
         ),
     ],
-    ids=["numbers", "text", "nothing", "crossed"],
+    ids=["numbers", "days", "dates", "text", "commas", "commas cut", "commas cut by share", "nothing", "crossed"],
 )
 def test_a_column_that_does_not_fit_is_named_with_what_to_do(operation: Any, words: str, tmp_path: Path) -> None:
-    frame = pd.DataFrame({"wage": [1, 2, 3], "job": ["a", "b", "c"], "none": [np.nan] * 3})
+    columns = {"wage": [1, 2, 3], "job": ["a", "b", "c"], "none": [np.nan] * 3, "pay": ["1,5", "2,25", "3,0"]}
+    frame = pd.DataFrame({**columns, "day": [20200131] * 3, "born": ["31.12.1960", "29.02.2000", "13.01.1999"]})
     result = run(operation, frame, tmp_path)
     assert f"column {operation.columns[0]}" in str(result.error_message)
     assert words in str(result.error_message)
@@ -234,7 +258,7 @@ def test_every_interval_contains_its_value(values: list[Any], width: float) -> N
     column = pd.Series(values, dtype="float64", name="x")
     present = column.dropna().unique()
     whole = isinstance(width, int) and bool((present == np.trunc(present)).all())
-    for value, cell in zip(present, operation._generalized(column, whole), strict=True):
+    for value, cell in zip(present, operation._generalized(None, column, whole, 0), strict=True):
         assert cell is not None
         low, high = (float(end) for end in cell[1:-1].split(",")) if cell.startswith("[") else (float(cell),) * 2
         assert low <= value <= high

@@ -178,7 +178,8 @@ def _candidates(forms: Forms) -> Iterator[_Candidate]:
         formats = [each for each in forms.dates if forms.dates[each] == most][:2]
         noun = "dates and times" if "H" in formats[0] else "dates"
         asked = "is the day or the month first?" if len(formats) > 1 else ""
-        yield most, f"{noun} as {' or '.join(map(in_words, formats))}", list(map(_date, formats)), asked
+        types = [_date(each, iso=not forms.short_days) for each in formats]
+        yield most, f"{noun} as {' or '.join(map(in_words, formats))}", types, asked
         several = ", ".join(in_words(each) for each, _ in forms.dates.most_common(3))
         yield forms.any_dates, f"dates in several forms ({several})", [], "dates in several forms: write them in one"
     if forms.iso_times:
@@ -214,8 +215,8 @@ def _number(forms: Forms, marks: tuple[str, str]) -> tuple[str, _Type]:
 _NAMES = {".": "points", ",": "commas", " ": "blanks", "'": "apostrophes"}
 
 
-def _date(format: str) -> _Type:
-    if format == "%Y-%m-%d":
+def _date(format: str, *, iso: bool = False) -> _Type:
+    if format == "%Y-%m-%d" and iso:
         return {"type": "date"}
     return {"type": "datetime" if "H" in format else "date", "format": format}
 

@@ -82,6 +82,7 @@ class Forms:
         lost: By marks, the types of numbers that do not hold all of them.
         dates: By format.
         any_dates: Those of any of these formats.
+        short_days: Of the dates as yyyy-mm-dd, those that lack a zero before the month or the day, which ISO 8601 has.
         iso_times: Dates and times in ISO 8601.
         short_years: Dates with a year of two digits.
         codes: Digits with leading zeros.
@@ -100,6 +101,7 @@ class Forms:
     lost: dict[tuple[str, str], set[str]] = attrs.Factory(lambda: defaultdict(set))
     dates: Counter[str] = attrs.Factory(Counter)
     any_dates: int = 0
+    short_days: int = 0
     iso_times: int = 0
     short_years: int = 0
     codes: int = 0
@@ -182,6 +184,8 @@ class Forms:
             if pc.any(fits).as_py():
                 there = pc.and_(fits, pc.is_valid(by_format(pc.if_else(fits, distinct, None), format)))
                 self.dates[format] += _total(counts.filter(there))
+                if format == "%Y-%m-%d":
+                    self.short_days += _total(counts.filter(pc.and_(there, pc.less(pc.utf8_length(distinct), 10))))
                 dated = pc.or_(dated, there)
         self.any_dates += _total(counts.filter(dated))
 

@@ -82,14 +82,14 @@ class TopBottomCodeOperation(ColumnOperation):
         require(ctx, self.input_dataset, {"columns": self.columns})
         by_share = self.top_quantile is not None or self.bottom_quantile is not None
         counted = Counted.of(ctx, self.input_dataset, self.columns) if by_share else None
-        limits = {name: self._limits(counted, name) for name in self.columns}
+        limits = {name: self._limits(ctx, counted, name) for name in self.columns}
         cut = {name: {"bottom": 0, "top": 0} for name in self.columns}
 
         def code(piece: pd.DataFrame) -> pd.DataFrame:
             coded: dict[str, pd.Series[Any]] = {}
             for name in self.columns:
                 column = piece[name]
-                require_numbers(self.input_dataset, column, "columns")
+                require_numbers(ctx, self.input_dataset, column, "columns")
                 low, high = limits[name]
                 cut[name]["bottom"] += 0 if low is None else int((column < low).fillna(False).sum())
                 cut[name]["top"] += 0 if high is None else int((column > high).fillna(False).sum())
@@ -100,11 +100,13 @@ class TopBottomCodeOperation(ColumnOperation):
         thresholds = {name: {"bottom": low, "top": high} for name, (low, high) in limits.items()}
         return OperationResult.success({"rows": rows, "thresholds": thresholds, "cells_coded": cut, **looks_like})
 
-    def _limits(self, counted: Counted | None, name: str) -> tuple[int | float | None, int | float | None]:
+    def _limits(
+        self, ctx: OperationContext, counted: Counted | None, name: str
+    ) -> tuple[int | float | None, int | float | None]:
         if counted is None:
             return self.bottom, self.top
         column, count = counted.values(name)
-        require_numbers(self.input_dataset, column, "columns")
+        require_numbers(ctx, self.input_dataset, column, "columns")
         if not len(column):
             raise DataError(
                 f"{self.input_dataset}: column {name} (named in `columns`) has no values, so it has no quantiles: state"

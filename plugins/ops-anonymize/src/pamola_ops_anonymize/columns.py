@@ -23,6 +23,8 @@ from pamola_tasks.validators import some_columns as some_columns
 from pamola_tasks.validators import whole_number as whole_number
 from pamola_tasks.validators import wrong as wrong
 
+from .read_as_text import to_be_read_as
+
 Ints = npt.NDArray[np.int64]
 
 MISSING = -1
@@ -104,11 +106,11 @@ def without(dataset: str, absent: Sequence[str], role: str, there: Iterable[Any]
     )
 
 
-def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
+def require_numbers(ctx: OperationContext, dataset: str, column: pd.Series[Any], role: str) -> None:
     """Refuse a column that holds no numbers.
 
     Raises:
-        DataError: With the column's name and dtype.
+        DataError: With the column's name and dtype, and the setting that makes it numbers if it looks like some.
     """
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         if pd.api.types.infer_dtype(column, skipna=True) == "decimal":
@@ -117,9 +119,10 @@ def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
                 f" floats: state {column.name}: number in data_types"
             )
         held = "text" if str(column.dtype) in ("str", "string", "object") else column.dtype
+        hint = to_be_read_as(ctx, dataset, str(column.name), "integer", "number")
         raise DataError(
-            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {held}:"
-            f" `pamola-task data` says what its values look like, and which type to state in `data_types`"
+            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {held}: "
+            + (hint or "`pamola-task data` says what its values look like, and which type to state in `data_types`")
         )
 
 

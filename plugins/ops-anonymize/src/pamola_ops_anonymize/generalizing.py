@@ -35,6 +35,7 @@ from .columns import (
 from .hierarchies import key_of, labels_at
 from .hierarchy_files import stated_hierarchy
 from .notation import ISO_MOMENT, SUPPRESSED, category_set, interval
+from .read_as_text import to_be_read_as
 from .roles import GROUPED
 from .stated_values import as_in_column, told_of_absent
 
@@ -204,7 +205,7 @@ class GeneralizeOperation(ColumnOperation):
                     general = [labels[name].get(text) for text in self._keys(ctx, name, texts)]
                     used[name].update(cell for cell in general if cell is not None)
                 else:
-                    general = self._generalized(piece[name], whole[name], done)
+                    general = self._generalized(ctx, piece[name], whole[name], done)
                 count = np.bincount(codes[codes != MISSING], minlength=len(texts))
                 strays = [position for position, cell in enumerate(general) if cell is None]
                 outside[name] += int(count[strays].sum())
@@ -270,18 +271,18 @@ class GeneralizeOperation(ColumnOperation):
             return True
         ctx.stage("counting")
         for piece in ctx.data.chunks(self.input_dataset, columns=[name]):
-            require_numbers(self.input_dataset, piece[name], "columns")
+            require_numbers(ctx, self.input_dataset, piece[name], "columns")
             values = piece[name].dropna().to_numpy(dtype=np.float64)
             if (values != np.trunc(values))[np.isfinite(values)].any():
                 return False
         return True
 
-    def _generalized(self, column: pd.Series[Any], whole: bool, before: int = 0) -> list[str | None]:
+    def _generalized(self, ctx: OperationContext, column: pd.Series[Any], whole: bool, before: int) -> list[str | None]:
         """What is written for each distinct value of a column behind so many records; None for one outside."""
         _, values = pd.factorize(column)
         if self.method == "period":
-            return [self._period_of(stamp) for stamp in self._stamps(column, values, before)]
-        require_numbers(self.input_dataset, column, "columns")
+            return [self._period_of(stamp) for stamp in self._stamps(ctx, column, values, before)]
+        require_numbers(ctx, self.input_dataset, column, "columns")
         cell: Callable[[Any], str | None] = self._between_edges(whole) if self.edges else self._of_width(whole)
         return [cell(value) if math.isfinite(value) else None for value in values]
 
@@ -318,13 +319,14 @@ class GeneralizeOperation(ColumnOperation):
 
         return cell
 
-    def _stamps(self, column: pd.Series[Any], values: Any, before: int) -> pd.DatetimeIndex:
+    def _stamps(self, ctx: OperationContext, column: pd.Series[Any], values: Any, before: int) -> pd.DatetimeIndex:
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
             return pd.DatetimeIndex(values)
         if pd.api.types.is_numeric_dtype(column.dtype):
+            hint = to_be_read_as(ctx, self.input_dataset, str(column.name), "date", "datetime")
             raise DataError(
-                f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates:"
-                f" `method: period` is for dates, `interval` for numbers"
+                f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates: "
+                + (hint or "`method: period` is for dates, `interval` for numbers")
             )
         try:
             if not all(ISO_MOMENT.fullmatch(value) for value in values if isinstance(value, str)):
@@ -337,10 +339,15 @@ class GeneralizeOperation(ColumnOperation):
         if found is None or found.hasnans:  # pandas takes an empty text, and "nan", for a missing date
             odd = [at for at, value in enumerate(column) if isinstance(value, str) and not ISO_MOMENT.fullmatch(value)]
             where = f", the first in record {before + odd[0] + 1:,}" if odd else ""
+            hint = to_be_read_as(ctx, self.input_dataset, str(column.name), "date", "datetime")
             raise DataError(
                 f"{self.input_dataset}: column {column.name} (named in `columns`) holds values that are not ISO"
-                f" dates (2026-03-01){where}: state how they are written in `data_types`, such as"
-                f' {column.name}: {{type: date, format: "%d.%m.%Y"}}'
+                f" dates (2026-03-01){where}: "
+                + (
+                    hint
+                    or "state how they are written in `data_types`, such as"
+                    f' {column.name}: {{type: date, format: "%d.%m.%Y"}}'
+                )
             )
         return found
 

@@ -208,7 +208,7 @@ class NoiseOperation(ColumnOperation):
             for name in self.columns:
                 if name not in calibrated:
                     calibrated[name] = self._calibrated(name, whole=is_whole(piece[name]))
-                require_numbers(self.input_dataset, piece[name], "columns")
+                require_numbers(ctx, self.input_dataset, piece[name], "columns")
                 there = piece[name].notna().to_numpy()
                 inside, changed = self._within_bounds(name, piece[name][there])
                 values = self._with_noise(generators[name], inside, calibrated[name])
@@ -322,7 +322,7 @@ class NoiseOperation(ColumnOperation):
             if not len(piece):
                 continue
             for name in self.columns:
-                require_numbers(self.input_dataset, piece[name], "columns")
+                require_numbers(ctx, self.input_dataset, piece[name], "columns")
                 if not records:
                     self._calibrated(name, whole=is_whole(piece[name]))
                 self._within_bounds(name, piece[name][piece[name].notna()])

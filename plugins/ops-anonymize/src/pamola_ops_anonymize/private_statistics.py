@@ -175,7 +175,7 @@ class PrivateStatisticsOperation(Operation):
         exact: dict[str, Any] = {}
         ctx.stage("counting")
         for piece, persons in self._pieces(ctx, needed, of_person):
-            calibrated = calibrated or self._calibrated(statistics, piece)
+            calibrated = calibrated or self._calibrated(ctx, statistics, piece)
             data = Bounded.of(piece, self.by or {}, persons, self._bound.records, self._bound.groups)
             for name, made in calibrated.items():
                 found = made.exact(data)
@@ -253,12 +253,14 @@ class PrivateStatisticsOperation(Operation):
         parts = [pure(part, 1) for part in self._losses(statistics).values()]
         return attrs.evolve(Spending.total(parts), epsilon=self.epsilon)
 
-    def _calibrated(self, statistics: Mapping[str, Statistic], frame: pd.DataFrame) -> dict[str, Noisy]:
+    def _calibrated(
+        self, ctx: OperationContext, statistics: Mapping[str, Statistic], frame: pd.DataFrame
+    ) -> dict[str, Noisy]:
         found = {}
         for name, part in self._losses(statistics).items():
             each, whole = statistics[name], False
             if each.column is not None and (each.bounds is not None or each.edges is not None):
-                require_numbers(self.input_dataset, frame[each.column], "statistics")
+                require_numbers(ctx, self.input_dataset, frame[each.column], "statistics")
                 whole = is_whole(frame[each.column])
             found[name] = figures_of(each, part, self._bound, whole=whole)
         return found

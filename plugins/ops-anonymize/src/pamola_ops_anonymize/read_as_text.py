@@ -53,6 +53,20 @@ def unread(
             )
 
 
+def to_be_read_as(ctx: OperationContext, dataset: str, column: str, *types: str) -> str:
+    """What the values of a column look like, and the settings of which one makes them of one of these types.
+
+    Empty where they look like another type, or the data source does not say what they look like.
+    """
+    describe = getattr(ctx.run.data_source, "describe_columns", None)
+    for seen in () if describe is None else describe(dataset, [column]):
+        offered = [seen.setting, *(setting for question in seen.questions for setting in question.settings)]
+        settings = [each for each in offered if any(f"{{type: {type_}" in each for type_ in types)]
+        if settings:
+            return f"it looks like {seen.in_words}: set {' or '.join(settings)}"
+    return ""
+
+
 def _typed(setting: str) -> bool:
     return setting.startswith("data_types")
 

@@ -197,7 +197,7 @@ class RiskOperation(Operation):
         of_record: dict[str, Floats] = {}
         fraction = self.sampling_fraction
         if self.weights is not None:
-            weights = weights_of(frame, self.weights, self.input_dataset)
+            weights = weights_of(ctx, frame, self.weights, self.input_dataset)
             found = by_weights(grouping, weights, self.risk_threshold, ctx.warn)
             metrics |= found.metrics
             of_record |= found.of_record

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from pamola_tasks import OperationContext
 from pamola_tasks.errors import DataError
 
 from .columns import require_numbers
@@ -35,14 +36,14 @@ class RecordRisks:
     of_record: dict[str, Floats]
 
 
-def weights_of(frame: pd.DataFrame, name: str, dataset: str) -> Floats:
+def weights_of(ctx: OperationContext, frame: pd.DataFrame, name: str, dataset: str) -> Floats:
     """The survey weights of the records.
 
     Raises:
         DataError: They are not numbers above 0, or sum to no more than the number of records, so that they do not say
             how many persons each record represents.
     """
-    require_numbers(dataset, frame[name], "weights")
+    require_numbers(ctx, dataset, frame[name], "weights")
     weights = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = int((~(np.isfinite(weights) & (weights > 0))).sum())
     if wrong:
