@@ -44,8 +44,8 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def ran(project: Path, *words: str, code: int) -> str:
-    done = command_line.run(list(words), project, clean_environment(project.parent / "home"))
+def ran(project: Path, *words: object, code: int) -> str:
+    done = command_line.run([str(word) for word in words], project, clean_environment(project.parent / "home"))
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -74,11 +74,40 @@ def test_a_release_is_measured_and_past_runs_are_held_against_later_rules(projec
     assert "has zip" in ran(project, "policy", "test", "--json", code=1)
 
 
+COPY = """\
+from pamola_tasks import Operation, OperationResult, hookimpl, reads, writes
+
+PAMOLA_HOOK_API = 1
+
+
+class CopyOperation(Operation):
+    source: str = reads()
+    target: str = writes("kept")
+
+    def execute(self, ctx):
+        ctx.data.write(self.target, ctx.data.frame(self.source))
+        return OperationResult.success()
+
+
+@hookimpl
+def pamola_add_operations():
+    return {"CopyOperation": CopyOperation}
+"""
+
+
 def test_a_table_that_breaks_a_rule_is_not_published(project: Path) -> None:
-    """A masked copy without a claim: the step fails, and nothing of it is in the output folder."""
-    masked = ANONYMIZE + "  - MaskOperation: {input_dataset: people, output_dataset: kept, columns: [mail]}\n"
-    (project / "configs/masked.yaml").write_text(masked)
-    said = ran(project, "run", "masked", code=4)
+    """Where the columns of a masked copy follow from the input's header and the plan, nothing is run.
+
+    Where a step does not say which columns it writes, it fails, and nothing of it is in the output folder.
+    """
+    task, copy = project / "configs/masked.yaml", project / "copies.py"
+    task.write_text(ANONYMIZE + "  - MaskOperation: {input_dataset: people, output_dataset: kept, columns: [zip]}\n")
+    said = ran(project, "run", "masked", code=2)
+    assert "step MaskOperation releases person_id, mail, which policies/house.yaml forbids" in said
+    assert not [path for path in (project / "DATA").rglob("*.csv") if path.name != "people.csv"]
+    task.write_text(ANONYMIZE + "  - CopyOperation: {source: people}\n")
+    copy.write_text(COPY)
+    said = ran(project, "--plugin", copy, "run", "masked", code=4)
     assert "kept: has person_id, mail (house rule forbidden_columns of policies/house.yaml)" in said
     assert [path.name for path in (project / "DATA/processed/masked/output").iterdir()] == ["safe.csv"]
     report = json.loads((project / "DATA/reports/masked_report.json").read_text())

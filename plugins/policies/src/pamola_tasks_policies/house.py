@@ -13,6 +13,7 @@ from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.protocols import ReportSection
 
 from .judging import Finding, forbidden, of_operations, of_table
+from .planned import planned_columns
 from .rules import READY, Rules, read
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ class House:
         releases = [step for step in plan if set(step.writes) & final - set(step.operation.internal_datasets())]
         if not releases:
             return []
+        columns = planned_columns(self._run, plan) if any(rules.forbidden_columns for rules in self.rules) else {}
         found = []
         for rules in self.rules:
             found += [str(each) for each in of_operations({step.name for step in plan}, rules) if not each.met]
             for step in releases:
                 named = [name for key in _NAMED for name in getattr(step.operation, key, None) or ()]
-                if held := forbidden(named, rules):
+                written = [column for name in step.writes if name in final for column in columns.get(name, ())]
+                if held := forbidden(dict.fromkeys([*named, *written]), rules):
                     found.append(f"step {step.id} releases {', '.join(held)}, which {rules.source} forbids")
                 for model in rules.models:
                     asked = getattr(step.operation, {"k-anonymity": "k", "l-diversity": "l"}.get(model.name, ""), None)
