@@ -462,7 +462,7 @@ def test_settings_that_are_no_class_of_the_right_kind_name_the_plugin(answer: An
             return answer
 
     with pytest.raises(PluginError, match="plugin Wrong") as error:
-        kernel_of(Wrong()).settings()
+        dict(kernel_of(Wrong()).settings())
     assert words in str(error.value)
 
 

@@ -39,6 +39,12 @@ def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer])
     return config
 
 
+def is_stated(config: Config, section: str) -> bool:
+    """Whether any layer says something in a plugin's section; True where the configuration has no origins."""
+    origins = getattr(config, "origins", None)
+    return origins is None or any(key.partition(".")[0] == section for key in origins())
+
+
 def hide_secrets(run: RunServices) -> None:
     """Have the redactor hide the secrets of the configuration, overridden ones too.
 

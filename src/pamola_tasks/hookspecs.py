@@ -103,7 +103,8 @@ def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
 def pamola_add_settings() -> str | type:
     """Give the attrs class, or `"module:Class"`, that the plugin's own section of the configuration must fit.
 
-    The section has the name of the plugin's entry point; the instance is `run.config.plugin("<name>")`.
+    `"module:Class"` is imported where the section says something, or is asked for. The section has the name of the
+    plugin's entry point; the instance is `run.config.plugin("<name>")`.
     """
 
 

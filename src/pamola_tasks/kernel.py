@@ -16,7 +16,7 @@ from pamola_tasks.errors import PamolaTaskError, PathSecurityError, PluginError,
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.outcome import Outcome, OutcomeDatasets
-from pamola_tasks.plugins.contributions import Contributions, imported
+from pamola_tasks.plugins.contributions import Contributions, Sections
 from pamola_tasks.plugins.discovery import KERNEL
 from pamola_tasks.plugins.manager import Plugins, assemble
 from pamola_tasks.protocols import Project, RunOptions, RunServices
@@ -174,17 +174,9 @@ class Kernel:
         """The tasks of the project, by id."""
         return Tasks(self.plugins, self.project)
 
-    def settings(self) -> dict[str, type]:
+    def settings(self) -> Sections:
         """For plugins with a section of their own in the configuration, the class that it must fit."""
-        found: dict[str, type] = {}
-        for record, answer in self.plugins.each("pamola_add_settings"):
-            if answer is None:
-                continue
-            cls = imported(record, answer)
-            if not attrs.has(cls):
-                raise PluginError(f"plugin {record.label}: its settings {cls!r} are not an attrs class")
-            found[record.name] = cls
-        return found
+        return Sections(self.plugins)
 
     def contributions(self, hook: str, what: str, **arguments: Any) -> Contributions:
         """What plugins contribute to a hook by name, imported when it is used; for hooks of plugins too.

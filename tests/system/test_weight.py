@@ -26,10 +26,15 @@ HEAVY = {"pandas", "numpy", "pyarrow", "cryptography", "jinja2", "matplotlib", "
 
 def imported(python, arguments: list[str], cwd: Path | None = None) -> set[str]:
     """The top-level modules that a command imports, as the interpreter tells."""
+    return {name.partition(".")[0] for name in modules(python, arguments, cwd)}
+
+
+def modules(python, arguments: list[str], cwd: Path | None) -> set[str]:
+    """The modules that a command imports."""
     done: subprocess.CompletedProcess[str] = python("-X", "importtime", "-m", "pamola_tasks", *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return {line.rpartition("|")[2].strip() for line in lines}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plugins"], ["list"]])
@@ -50,6 +55,15 @@ def test_looking_at_a_plugin_imports_nothing_else(python, package):
     assert top - set(sys.stdlib_module_names) <= {"pamola_tasks", package, "pluggy"}
     assert {name for name in found if name.startswith(f"{package}.")} == {f"{package}.plugin"}
     assert found & (SLOW | {"pamola_tasks.protocols.run"}) == set()
+
+
+def test_a_run_imports_nothing_of_plugins_that_it_says_nothing_of(python, project):
+    """Classes of settings take a millisecond each: they come where their section says something, or is asked for."""
+    found = modules(python, ["run", "example"], project)
+    assert "pamola_tasks_executor.settings" in found
+    doors = {"plugin", "service", "sections"}  # of services that are provided, and of what reports are asked for
+    unused = ("pamola_tasks_dask.", "pamola_tasks_llm.", "pamola_tasks_openlineage.")
+    assert {name.rpartition(".")[2] for name in found if name.startswith(unused)} <= doors
 
 
 def test_help_imports_neither_attrs_nor_cattrs(python, project):

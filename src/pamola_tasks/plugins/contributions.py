@@ -71,6 +71,44 @@ class Contributions(Mapping[str, Any]):
         return self._found[name][1]
 
 
+class Sections(Mapping[str, type]):
+    """By plugin, the attrs class of its section of the configuration; `"module:Class"` is imported when asked for.
+
+    Args:
+        plugins: Whose answers to `pamola_add_settings` are collected, once.
+
+    Raises:
+        PluginError: What a plugin gave is not an attrs class.
+    """
+
+    def __init__(self, plugins: HookCalls) -> None:
+        answers = [(record, answer) for record, answer in plugins.each("pamola_add_settings") if answer is not None]
+        self._found: dict[str, tuple[PluginRecord, Any]] = {record.name: (record, answer) for record, answer in answers}
+        for name in self.known():
+            self[name]
+
+    def __getitem__(self, name: str) -> type:
+        record, answer = self._found[name]
+        cls: type = imported(record, answer)
+        if not hasattr(cls, "__attrs_attrs__"):
+            raise PluginError(f"plugin {record.label}: its settings {cls!r} are not an attrs class")
+        self._found[name] = record, cls
+        return cls
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def known(self) -> list[str]:
+        """The plugins whose class is imported by now."""
+        return [name for name, (_, answer) in self._found.items() if not isinstance(answer, str)]
+
+
 def imported(record: PluginRecord, target: Any, what: str = "") -> Any:
     """What a plugin gave, imported where it is `"module:object"`; `PluginError` where it cannot be."""
     if not isinstance(target, str):

@@ -5,8 +5,9 @@ Every layer is checked: a mistake is one even where another layer wins.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Container, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 import attrs
 
@@ -159,7 +160,7 @@ def in_project_file(layer: ConfigLayer) -> TypeGuard[FileLayer]:
 
 
 def _typed(fitter: ConfigFitter, layer: ConfigLayer, settings: Mapping[str, type], *, strict: bool) -> dict[str, Any]:
-    known = {**kinds(), **settings}
+    known = ChainMap(cast(Any, settings), kinds())
     project_keys = PROJECT_KEYS if in_project_file(layer) and not layer.base else ()
     found: dict[str, Any] = {}
     for key, value in layer.values.items():

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.protocols import ConfigLayer, RetrySettings
@@ -40,11 +41,13 @@ def environment_layer(
     A variable belongs to the longest of all known `task_ids` that it fits. `lifted` ranks it over the files; `places`
     are those of variables that are not the process's own.
     """
-    sections = {"scope": Scope, "retry": RetrySettings, **settings}
+    sections = ChainMap(cast(Any, settings), {"scope": Scope, "retry": RetrySettings})
+    named = {name.rpartition("_" * 2)[0] for name in environ if name.startswith("PAMOLA_")}
     keys: dict[str, tuple[KeyPath, Any]] = {
         f"{_variable(section)}__{name.upper()}": ((section, name), kind)
-        for section, cls in sections.items()
-        for name, kind in annotations_of(cls).items()
+        for section in sections
+        if any(variable.endswith(_variable(section)) for variable in named)
+        for name, kind in annotations_of(sections[section]).items()
     }
     keys |= {name.upper(): ((name,), kind) for name, kind in kinds().items() if name not in _NOT_FROM_ENVIRONMENT}
     own = f"TASK_{_variable(task_id)}_"

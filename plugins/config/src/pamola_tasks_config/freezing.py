@@ -9,6 +9,7 @@ import attrs
 
 from pamola_tasks.errors import ConfigurationError
 
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 FROZEN = "the configuration of a run cannot be changed once the run has begun"
 
 
@@ -41,6 +42,8 @@ class FrozenDict(dict[Any, Any]):
 
 def frozen(value: Any) -> Any:
     """The value with all lists, mappings and sets in it frozen; in sections, which stay what they are, too."""
+    if type(value) in _PLAIN:  # most of them, and no check of a kind is as quick
+        return value
     if isinstance(value, Mapping):
         return FrozenDict({key: frozen(item) for key, item in value.items()})
     if isinstance(value, list):

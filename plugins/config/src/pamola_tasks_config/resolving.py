@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Any, Literal, cast, get_origin
 
 import attrs
 
@@ -96,7 +97,7 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     warnings = [*key_files(project, winners, problems), *_warnings(project, task_id, layers, file)]
     values = nested((path, entry.typed) for path, entry in winners.items())
     fitter = ConfigFitter()
-    known_kinds = {**settings, **kinds()}
+    known_kinds = ChainMap(kinds(), cast(Any, settings))
     made = {key: fitter.fit(values[key], known_kinds[key], (key,)) for key in values if key in known_kinds}
     for misfit in fitter.misfits:
         wrong_entry = entry_at(winners, misfit.path)

@@ -172,7 +172,7 @@ def kind_at(path: KeyPath, settings: Mapping[str, type]) -> Any:
     return kind
 
 
-def json_schema(settings: dict[str, type], schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def json_schema(settings: Mapping[str, type], schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a task file with the sections of plugins, for editors."""
     schema = schema_of(TaskKeys)
     for field in attrs.fields(TaskKeys):

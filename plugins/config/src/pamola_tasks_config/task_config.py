@@ -11,6 +11,7 @@ import attrs
 
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import Misfit
+from pamola_tasks.plugins.contributions import Sections
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOptions
 from pamola_tasks_config.declared import ConfiguredTask, place_of
 from pamola_tasks_config.document import dotted, in_words
@@ -58,7 +59,7 @@ class TaskConfig(TaskKeys):
     def __init__(
         self, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> None:
-        vars(self).update(_project=project, _task=task, _settings=dict(settings), project_root=project.root)
+        vars(self).update(_project=project, _task=task, _settings=settings, project_root=project.root)
         self._resolve(str(getattr(task, "task_id", "") or ""), list(layers))
 
     def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> None:
@@ -69,10 +70,11 @@ class TaskConfig(TaskKeys):
 
     def freeze(self) -> None:
         """End what `override_with_args`, and code that has a list or mapping of it, may change: a run begins."""
-        for name in self._settings:
+        for name in self._settings.known() if isinstance(self._settings, Sections) else self._settings:
             self.plugin(name)
-        names = (*(field.name for field in attrs.fields(TaskKeys)), "parameters", "warnings", "_sections")
+        names = (*(field.name for field in attrs.fields(TaskKeys)), "parameters", "warnings")
         vars(self).update({name: frozen(getattr(self, name)) for name in names}, _frozen=True)
+        vars(self).update(_sections={name: frozen(section) for name, section in self._sections.items()})
         for layer in self._layers:  # which other processes make theirs of
             frozen(layer)
 
@@ -109,9 +111,10 @@ class TaskConfig(TaskKeys):
             return section if isinstance(section, Mapping) else {}
         if name not in self._sections:
             fitter = ConfigFitter()
-            self._sections[name] = fitter.section({}, self._settings[name], (name,))
+            section = fitter.section({}, self._settings[name], (name,))
             if fitter.misfits:
                 raise ConfigurationError(problems=tuple(f"{name}: {misfit.message}" for misfit in fitter.misfits))
+            self._sections[name] = frozen(section) if vars(self).get("_frozen") else section
         return self._sections[name]
 
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:

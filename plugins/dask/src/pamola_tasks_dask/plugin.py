@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pamola_tasks import hookimpl
+from pamola_tasks.configuration import is_stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,8 @@ def pamola_add_settings() -> str:
 
 @hookimpl
 def pamola_check_config(config: Config) -> Iterable[str]:
+    if not is_stated(config, "dask"):
+        return []
     from pamola_tasks_dask.settings import problems
 
     return list(problems(config))

@@ -20,15 +20,21 @@ _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os
 
 def key_directory() -> Path:
     """The folder of key files: `pamola-tasks/keys` in the user's data directory; KeyMissing if the user has none."""
-    import platformdirs
-
     try:
-        return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
+        return _key_directory(os.environ.get("HOME"), os.environ.get("XDG_DATA_HOME"))
     except RuntimeError:
         raise KeyMissing(
             "there is no folder for keys, because the user has no home directory: set HOME or XDG_DATA_HOME, or name a"
             " key file (PAMOLA_KEY_FILE, encryption_key_path, `pamola-task keys init --file FILE`)"
         ) from None
+
+
+@cache
+def _key_directory(*_: str | None) -> Path:
+    """The folder of key files where these are the variables that it follows from: each record asks for it."""
+    import platformdirs
+
+    return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
 
 
 def has_own_file(project_id: str, ending: str) -> bool:

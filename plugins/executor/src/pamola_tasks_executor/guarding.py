@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pamola_tasks.errors import OperationError
@@ -169,7 +170,13 @@ def _umask() -> int:
     return mask
 
 
-def _put_environment(before: dict[str, str]) -> None:
+def _environment() -> dict[Any, Any]:
+    """The variables as `os` keeps them: to decode all of them takes longer than a short step."""
+    return dict(vars(os.environ).get("_data", os.environ))
+
+
+def _put_environment(kept: dict[Any, Any]) -> None:
+    before = {os.fsdecode(name): os.fsdecode(value) for name, value in kept.items()}
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     # What holds keys may have been taken out meanwhile.
@@ -177,9 +184,18 @@ def _put_environment(before: dict[str, str]) -> None:
     os.environ.update(changed)
 
 
+# Those of `signal` make an enumeration of every number, which takes longer than a short step.
+_handler_of: Callable[[int], Any] = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)
+_numbers = cache(signal.valid_signals) if sys.platform != "win32" else None
+
+
+def _handlers() -> dict[int, Any]:
+    return {number: _handler_of(number) for number in _numbers()} if _numbers is not None else {}
+
+
 def _put_handlers(before: dict[int, Any]) -> None:
     for number, handler in before.items():
-        if handler is not None and signal.getsignal(number) is not handler:
+        if handler is not None and _handler_of(number) is not handler:
             signal.signal(number, handler)
 
 
@@ -203,7 +219,7 @@ def _put_streams(before: tuple[Any, ...]) -> None:
 _PARTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (os.getcwd, os.chdir),
     (_umask, os.umask),
-    (lambda: dict(os.environ), _put_environment),
+    (_environment, _put_environment),
     (lambda: (sys.stdin, sys.stdout, sys.stderr), _put_streams),
     (sys.getrecursionlimit, sys.setrecursionlimit),
 ]
@@ -213,6 +229,6 @@ if sys.platform != "win32":
             lambda: signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0),
             lambda idle: idle and signal.setitimer(signal.ITIMER_REAL, 0),
         ),
-        (lambda: {number: signal.getsignal(number) for number in signal.valid_signals()}, _put_handlers),
+        (_handlers, _put_handlers),
     ]
 _state = _State()

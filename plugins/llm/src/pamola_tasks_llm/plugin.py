@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pamola_tasks import Service, hookimpl
+from pamola_tasks.configuration import is_stated
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Step
@@ -35,6 +36,8 @@ def pamola_add_settings() -> str:
 
 @hookimpl
 def pamola_check_config(config: Config) -> Iterable[str]:
+    if not is_stated(config, "llm"):
+        return []
     from .settings import problems
 
     return list(problems(config))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .addresses import host_of, is_local, problem_of
-from .answers import Answer, parsed
-from .endpoint import Endpoint
-from .errors import AnswerRefused, NoModel, PromptRefused
-from .prompts import Prompt, hashed
-from .settings import LEVELS, LlmSettings, key_of
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pamola_tasks.protocols import RunServices
+
+    from .answers import Answer
+    from .endpoint import Endpoint
+    from .prompts import Prompt
+    from .settings import LlmSettings
 
 
 class LanguageModel(Protocol):
@@ -48,12 +48,21 @@ class ConfiguredModel:
 
     def __init__(self, run: RunServices) -> None:
         self._run = run
-        self.settings: LlmSettings = run.config.plugin("llm")
         self._endpoint: Endpoint | None = None
         self._one = threading.Lock()
 
+    @cached_property
+    def settings(self) -> LlmSettings:
+        """The section `llm`."""
+        section: LlmSettings = self._run.config.plugin("llm")
+        return section
+
     def ask(self, prompt: Prompt | str, schema: Mapping[str, Any]) -> Answer:
         """See `LanguageModel`."""
+        from .answers import Answer, parsed
+        from .errors import AnswerRefused
+        from .prompts import Prompt, hashed
+
         asked = Prompt(instruction=prompt, level="rows") if isinstance(prompt, str) else prompt
         self.check(asked)
         messages = asked.messages(schema)
@@ -77,6 +86,10 @@ class ConfiguredModel:
 
     def check(self, prompt: Prompt) -> None:
         """Refuse what may not be sent; see `LanguageModel.ask`."""
+        from .addresses import host_of, is_local, problem_of
+        from .errors import NoModel, PromptRefused
+        from .settings import LEVELS
+
         settings = self.settings
         if settings.endpoint is None or settings.model is None:
             raise NoModel(
@@ -104,6 +117,9 @@ class ConfiguredModel:
             )
 
     def _reach(self) -> Endpoint:
+        from .endpoint import Endpoint
+        from .settings import key_of
+
         with self._one:
             if self._endpoint is None:
                 self._endpoint = Endpoint(self.settings, key_of(self._run, self.settings))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pamola_tasks_progress.running import RunningStep
 
 _RUNS = 5  # earlier runs of a step whose seconds count
+_AHEAD = 1.0  # seconds for which what is expected of steps that have to come is kept
 _RECORDS = 50  # of the history that are looked at for them
 
 Stages = Sequence[tuple[str, float]]
@@ -38,6 +39,7 @@ class Estimates:
         self._run = run
         self.stages = stages
         self._times: dict[str, list[Mapping[str, Any]]] | None = None
+        self._looked, self._ahead = 0.0, dict[str, float | None]()  # what steps that have to come are expected to take
         self._usual = 1.0  # how much more the newest step of which it is known reads now
 
     def expected(self, step_id: str) -> float | None:
@@ -105,11 +107,17 @@ class Estimates:
     def of_run(self, running: Mapping[str, RunningStep], ended: set[str]) -> float | None:
         """Seconds until the run ends; None where a step that has to come is not known."""
         now, longest = 0.0, 0.0
+        if (moment := time.monotonic()) >= self._looked + _AHEAD:
+            self._looked, self._ahead = moment, {}
         for step in self._run.plan:
             if step.id in ended:
                 continue
-            at_work = running.get(step.id)
-            left = self.expected(step.id) if at_work is None else self.of_step(step.id, at_work)
+            if (at_work := running.get(step.id)) is not None:
+                left = self.of_step(step.id, at_work)
+            elif step.id in self._ahead:
+                left = self._ahead[step.id]
+            else:
+                left = self._ahead[step.id] = self.expected(step.id)
             if left is None:
                 return None
             now += left

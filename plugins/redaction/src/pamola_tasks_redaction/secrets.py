@@ -76,6 +76,7 @@ class Redactor:
         self._patterns: list[re.Pattern[str]] = []
         self._predicates: list[Callable[[str], bool]] = []
         self._secret_names: set[str] = set()
+        self._harmless: set[str] = set()  # names in which there is nothing to replace: most texts are keys of mappings
 
     def register(self, secret: Secret | str) -> None:
         """Hide this secret from now on, in all its usual encodings.
@@ -90,6 +91,7 @@ class Redactor:
             for text in {value, *inside} - own_words():
                 if len(text) >= 4:
                     self._known.add(text)
+            self._harmless = set()
 
     def learn_environment(self, environ: Mapping[str, str] | None = None) -> None:
         """Register the values of the variables whose names say that they are secret."""
@@ -118,6 +120,7 @@ class Redactor:
     def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
         """Mask whatever this regular expression matches."""
         self._patterns.append(re.compile(pattern))
+        self._harmless = set()
 
     def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
         """Mask the values of keys for which this function says yes."""
@@ -144,10 +147,16 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text with everything secret replaced."""
+        harmless = self._harmless  # another as soon as there is more to replace
+        if text in harmless:
+            return text
         try:
-            return self._masked(text)
+            masked = self._masked(text)
         except Exception:
             return MASK
+        if masked == text and len(text) < 40 and text.isidentifier() and len(harmless) < 10_000:
+            harmless.add(text)
+        return masked
 
     def _without_known(self, text: str) -> str:
         for start, end in reversed(self._known.spans(text)):

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pamola_tasks import Service, hookimpl
+from pamola_tasks.configuration import is_stated
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, RunServices
@@ -28,7 +29,8 @@ def pamola_add_settings() -> str:
 @hookimpl
 def pamola_check_config(config: Config) -> list[str]:
     """An engine that is not installed."""
-    if config.plugin("tables").engine == "duckdb" and find_spec("duckdb") is None:
+    asked = is_stated(config, "tables") and config.plugin("tables").engine == "duckdb"
+    if asked and find_spec("duckdb") is None:
         return ['tables.engine is duckdb, which is not installed: pip install "pamola-tasks-tables[duckdb]"']
     return []
 

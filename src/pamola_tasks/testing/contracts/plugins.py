@@ -56,7 +56,7 @@ class PluginContract(Contract):
             "pamola_add_operations": lambda: [kernel.operations.get(name) for name in kernel.operations],
             "pamola_add_dataset_formats": lambda: dict(kernel.dataset_formats()),
             "pamola_add_report_writers": lambda: dict(kernel.report_writers()),
-            "pamola_add_settings": kernel.settings,
+            "pamola_add_settings": lambda: dict(kernel.settings()),
         }
         for hook in asked.keys() & set(record.hooks):
             asked[hook]()
