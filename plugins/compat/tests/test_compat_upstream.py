@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.errors import ConfigurationError, UsageError
+from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_compat import tasks
 
 PYTHON = os.environ.get("PAMOLA_CORE_PYTHON", "")
@@ -154,7 +154,9 @@ def test_what_is_done_is_in_the_metrics_of_a_tracker_that_draws_nothing() -> Non
         tasks.NoOpProgressTracker(1, "rows", colour="red")
 
 
-def test_a_configuration_is_made_from_the_whole_mapping_of_a_project(project: Path) -> None:
+def test_a_configuration_is_made_from_the_whole_mapping_of_a_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (project / "configs/prj_config.yaml").write_text("data_repository: FILED\nseed: 4\nchunk_size: 7\n")
     (project / "configs/t_1.yaml").write_text("task_id: t_1\nnpartitions: 9\n")
     whole = {
@@ -201,8 +203,16 @@ def test_a_configuration_is_made_from_the_whole_mapping_of_a_project(project: Pa
     ):
         with pytest.raises(ConfigurationError, match=says):
             tasks.TaskConfig(wrong, "t_1", "analysis")
-    with pytest.raises(UsageError, match="unset"):
-        tasks.TaskConfig({}, "t_1", "analysis", env_override=False)
+    monkeypatch.setenv("PAMOLA_CHUNK_SIZE", "3")
+    monkeypatch.setenv("NAMED", "value")
+    named = {"own": "${env:NAMED}", "env_override": True}
+    assert tasks.TaskConfig(named, "t_1", "analysis").chunk_size == 3
+    monkeypatch.setenv("PAMOLA_CHUNK_SIZE", "three")
+    without = tasks.TaskConfig(named, "t_1", "analysis", env_override=False)
+    without.override_with_args({"log_level": "ERROR"})
+    assert (without.chunk_size, without.own, without.log_level) == (7, "value", "ERROR")
+    with pytest.raises(ConfigurationError, match="PAMOLA_CHUNK_SIZE"):
+        tasks.TaskConfig(named, "t_1", "analysis")
 
 
 def test_the_paths_of_a_project_that_is_named(project: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError, UsageError
+from pamola_tasks.configuration import layers_of
+from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.kernel import Kernel
 from pamola_tasks_compat.owners import owned
 from pamola_tasks_compat.task_config import (
     get_scope_datasets,
@@ -46,17 +48,17 @@ class TaskConfig(_BASE, metaclass=_EveryTaskConfig):  # type: ignore[misc]  # th
             project's file counts where the mapping says nothing.
         task_id: The task's id.
         task_type: Its type.
-        env_override: Whether environment variables count, which they do.
+        env_override: Whether variables `PAMOLA_…` count at all. References `${env:NAME}` are read all the same.
 
     Raises:
         ConfigurationError: Everything that is wrong, together.
-        UsageError: `env_override` is false.
     """
 
     def __init__(self, config_dict: Mapping[str, Any], task_id: str, task_type: str, env_override: bool = True) -> None:
-        if not env_override:
-            raise UsageError("the environment is always read, below all files: unset PAMOLA_… variables instead")
-        filed = owned("config", "pamola_tasks_config.task_config", "load_task_config")(task_id, task_type)
+        kernel = Kernel.discover()
+        task = owned("config", "pamola_tasks_config.declared", "ConfiguredTask")(task_id, task_type)
+        task.kernel = kernel
+        filed = layers_of(kernel, task, {})
         plain = owned("config", "pamola_tasks_config.fitting", "plain")(config_dict)
         try:
             text = json.dumps(plain, indent=2, allow_nan=False)
@@ -65,7 +67,9 @@ class TaskConfig(_BASE, metaclass=_EveryTaskConfig):  # type: ignore[misc]  # th
         document = owned("config", "pamola_tasks_config.documents", "parse")(text.encode(), "config_dict.json")
         layers = owned("config", "pamola_tasks_config.layers", "project_layers")(document, task_id)
         over = [attrs.evolve(layer, rank=layer.rank + _OVER_THE_FILE) for layer in layers]
-        super().__init__(filed._project, filed._task, [*filed._layers, *over], filed._settings)
+        super().__init__(kernel.project, task, [*filed, *over], kernel.settings(), environment=env_override)
+        if problems := kernel.plugins.objections("pamola_check_config", config=self):
+            raise ConfigurationError(problems=tuple(problems))
 
     @property
     def scope(self) -> Scope:

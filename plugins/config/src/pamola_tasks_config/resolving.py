@@ -55,7 +55,14 @@ class Resolved:
     referred: frozenset[str]  #: what `${env:…}` gave to keys that can hold a secret
 
 
-def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], settings: Mapping[str, type]) -> Resolved:
+def resolve(
+    project: Project,
+    task_id: str,
+    layers: Iterable[ConfigLayer],
+    settings: Mapping[str, type],
+    *,
+    environment: bool = True,
+) -> Resolved:
     """Merge layers into one typed configuration; arguments as for `TaskConfig`, with the task's id or nothing.
 
     Raises:
@@ -73,9 +80,10 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     places = {name: file.place(name) for name in said if name not in os.environ} if file is not None else {}
     known = {PurePosixPath(name).stem for name in config_files(project.files)}
     known |= {name for layer in layers if in_project_file(layer) for name in layer.document.root.mapping("tasks")}
-    layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
+    setting = variables if environment else {}
+    layers.append(environment_layer(setting, task_id, known, settings, lifted=lifted, places=places))
     read = {place.rpartition(" ")[2] for place in layers[-1].places.values()} | RESERVED
-    unread = {name: f"{places[name]}: " if name in places else "environment " for name in variables if name not in read}
+    unread = {name: f"{places[name]}: " if name in places else "environment " for name in setting if name not in read}
     strict = _written(layers, "strict_config") is True
     typed_layers, wrong = type_layers(layers, settings, task_id, strict=strict)
     if problems or wrong:

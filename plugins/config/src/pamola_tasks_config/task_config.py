@@ -41,6 +41,7 @@ class TaskConfig(TaskKeys):
         task: The task, or None for the project's own configuration.
         layers: What it is merged from, without the environment.
         settings: Names of plugins and the class that their section must fit.
+        environment: Whether variables set keys; `${env:NAME}` is read all the same.
 
     Attributes:
         project_root: The project's root.
@@ -57,13 +58,20 @@ class TaskConfig(TaskKeys):
     _origins: Mapping[str, Origin]
 
     def __init__(
-        self, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
+        self,
+        project: Project,
+        task: Task | None,
+        layers: Iterable[ConfigLayer],
+        settings: Mapping[str, type],
+        *,
+        environment: bool = True,
     ) -> None:
         vars(self).update(_project=project, _task=task, _settings=settings, project_root=project.root)
+        vars(self).update(_environment=environment)
         self._resolve(str(getattr(task, "task_id", "") or ""), list(layers))
 
     def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> None:
-        resolved = resolve(self._project, task_id, layers, self._settings)
+        resolved = resolve(self._project, task_id, layers, self._settings, environment=self._environment)
         vars(self).update(vars(resolved.keys), _layers=layers, _winners=resolved.winners, _origins=resolved.origins)
         vars(self).update(_sections=dict(resolved.sections), parameters=resolved.parameters, warnings=resolved.warnings)
         vars(self).update(env_file_values=resolved.variables, referred=resolved.referred)
