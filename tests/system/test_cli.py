@@ -28,7 +28,7 @@ def test_help_names_every_command_and_each_has_help_of_its_own(cli):
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
     promised = (
         "budget dashboard policy releases data demo init new list show graph run status history report compare reports "
-        "verify check-plugin approve "
+        "verify check-plugin approve upload "
         "assess explore release checkpoints config plugins hooks ops clean doctor completion keys encrypt decrypt"
     ).split()
     assert sorted(names) == sorted(promised)

@@ -211,6 +211,7 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     ],
     "show": [("demo", 0, "skip: nothing changed")],
     "status": [("", 0, "done"), ("demo", 0, "done")],
+    "upload": [("configs s3://research/tables/", 2, "is a directory")],
     "verify": [("demo", 0, "as recorded"), ("demo --run ffff", 2, "nothing is recorded of run ffff")],
 }
 

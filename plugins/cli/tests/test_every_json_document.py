@@ -126,4 +126,5 @@ def test_every_command_with_a_json_option_gives_a_document_and_nothing_else(proj
         "explore",
         "release",
         "check-plugin",
+        "upload",
     }

@@ -73,7 +73,11 @@ class Dataset:
     @property
     def what(self) -> str:
         """What messages call it."""
-        return f"dataset {self.name!r}" + (f" ({', '.join(self.paths)})" if self.files else "")
+        return f"dataset {self.name!r}" + (f" ({', '.join(self.shown())})" if self.files else "")
+
+    def shown(self, name: Callable[[str], str] = str) -> list[str]:
+        """Where its files are, for people: of copies, what they are copies of; `name` shortens the path of others."""
+        return [file.original.address if file.original is not None else name(file.path) for file in self.files]
 
     def has(self, columns: Any) -> bool:
         """Whether these columns (None: all) were read."""

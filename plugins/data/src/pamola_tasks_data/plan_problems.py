@@ -50,9 +50,11 @@ def _files(run: RunServices, plan: Plan, unreadable: Mapping[str, str]) -> Itera
     for name in dict.fromkeys(name for step in plan for name in step.reads if plan.writer_of(name) is None):
         path, key = files.get(name), "input_datasets" if name in run.config.input_datasets else "auxiliary_datasets"
         stated = run.config.get(f"{key}.{name}")
-        if is_address(stated) and name not in run.options.datasets:
+        if is_address(stated) and name not in run.data_source.names():
             scheme = stated.partition(":")[0]
             yield run.config.problem_at((key, name), f"no installed plugin reads {scheme}:// (dataset {name})")
+        elif is_address(stated) and name in unreadable:
+            yield run.config.problem_at((key, name), unreadable[name])
         if path is None or name in run.options.datasets or (run.dry and is_output(run, path)):
             continue
         if not _is_absent(run, path):

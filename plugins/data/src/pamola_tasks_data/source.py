@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,17 +11,16 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError, UsageError
-from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.as_written import ReadsAsWritten
 from pamola_tasks_data.column_facts import DescribesColumns
 from pamola_tasks_data.column_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
-from pamola_tasks_data.formats import UNUSED, shown
+from pamola_tasks_data.dataset_facts import DescribesDatasets
 from pamola_tasks_data.memory import KeepsToMemory
 from pamola_tasks_data.origin import check_origin, is_output
 from pamola_tasks_data.reading import LIMITS, DataReader, Table
 from pamola_tasks_data.settings import DatasetSettings
-from pamola_tasks_data.verified import VerifiedFile
+from pamola_tasks_data.verified import Original, VerifiedFile
 
 if TYPE_CHECKING:
     import numpy
@@ -31,11 +29,11 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, RunServices
 
 _OPTIONS_OF_FORMATS = tuple(field.name for field in attrs.fields(DatasetSettings))
-_OPTIONS = frozenset({"role", "format", "sha256", *_OPTIONS_OF_FORMATS})
+_OPTIONS = frozenset({"role", "format", "sha256", "original", *_OPTIONS_OF_FORMATS})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
-class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
+class DataSource(DescribesColumns, DescribesDatasets, KeepsToMemory, ReadsAsWritten):
     """Datasets by name. Safe to use from several threads.
 
     Args:
@@ -88,7 +86,7 @@ class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
             name: Replaces a dataset of that name.
             path: Relative to the project's root, or absolute.
             **options: `role` (default `data`), `format` (else the extension says it), `sha256` of its bytes where it is
-                known, and the keys of `DatasetSettings`.
+                known, the `Original` that it is a copy of, and the keys of `DatasetSettings`.
         """
         self.add_multi_file_dataset(name, [path], **options)
 
@@ -107,15 +105,20 @@ class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
         given = {key: options[key] for key in _OPTIONS_OF_FORMATS if options.get(key)}
         stated = {**self._written(name, made_here), **given}
         limit = float({**self._reader.limits, **limits}["expansion_limit"])
+        original: Original | None = options.get("original")
         self._datasets[name] = self._new(
             name,
-            files=tuple(VerifiedFile(self._reader.files, str(path), sha256, self._room, limit) for path in paths),
+            files=tuple(
+                VerifiedFile(self._reader.files, str(path), sha256, self._room, limit, original) for path in paths
+            ),
             format=self._reader.formats.told_by(str(paths[0]), options.get("format")),
             role=role,
             made_here=made_here,
             stated=stated | limits,
             written=self.handover.taken(name, sha256),
         )
+        if original is not None and original.columns is not None:
+            self.headers[name] = list(original.columns)
 
     def _room(self) -> int:
         return KEPT - sum(file.kept for dataset in list(self._datasets.values()) for file in dataset.files)
@@ -330,71 +333,3 @@ class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
 
             common.update(merged_in_all(list(common), kinds, lambda dtypes: self._tables(dataset, dtypes)))
         return common
-
-    # ------------------------------------------------------------ facts
-
-    def fingerprint(self, name: str) -> str:
-        """The hash of what the dataset is, made once: sha256 (hex) of the bytes on disk, or of a frame's content."""
-        dataset = self._dataset(name)
-        if dataset.fingerprint:
-            return dataset.fingerprint
-        if dataset.files:
-            with explained(dataset.what):
-                hashes = [file.hash_for(name, self.run) for file in dataset.files]
-            joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-            dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
-        else:
-            from pamola_tasks_data.arrow import frame_hash
-
-            with dataset.lock:
-                assert dataset.frame is not None
-                dataset.fingerprint = frame_hash(dataset.frame)
-        return dataset.fingerprint
-
-    def reading(self, name: str) -> dict[str, str]:
-        """All that decides how a dataset is read, as text: the options of its format, and the stated types."""
-        dataset = self._datasets.get(name) or self._new(name)
-        told = {f"type of column {column!r}": str(kind) for column, kind in sorted(dataset.kinds.items())}
-        if dataset.format != "memory":
-            options = self._reader.options(dataset.stated)
-            unused = UNUSED.get(dataset.format, ("for_spreadsheets",))
-            told |= {key: shown(options[key]) for key in sorted(options) if key not in unused}
-        return {"format": shown(dataset.format)} | {key: text for key, text in told.items() if text}
-
-    def describe(self, name: str) -> DatasetRecord:
-        """What is known of a dataset without reading more of it, but for its hash.
-
-        The first time, the hash of a large file of which no finished step was made is left out: it is made while the
-        file is read, or when it is asked for again.
-
-        Raises:
-            DataError: A file is no longer the one that was hashed, and perhaps read.
-        """
-        dataset = self._dataset(name)
-        digest = "" if self._waits(dataset) else self.fingerprint(name)
-        with explained(dataset.what):
-            for file in dataset.files:
-                file.check()
-        frame = dataset.frame  # another thread may release it meanwhile
-        columns = frame.columns if dataset.complete and frame is not None else dataset.schema
-        return DatasetRecord(
-            name=name,
-            kind="input",
-            path=", ".join(self._reader.files.name(path) for path in dataset.paths),
-            format=dataset.format,
-            sha256=digest,
-            bytes=sum(file.size for file in dataset.files) if dataset.files else None,
-            rows=dataset.rows if frame is None else len(frame),
-            columns=None if columns is None else tuple(str(column) for column in columns),
-            encrypted=bool(dataset.files) and all(file.encryption.encrypted for file in dataset.files),
-            key_id=dataset.files[0].encryption.key_id if dataset.files else "",
-        )
-
-    def _waits(self, dataset: Dataset) -> bool:
-        """Whether the hash of a dataset that is described for the first time is left to the step that reads it."""
-        first, dataset.described = not dataset.described, True
-        with explained(dataset.what):
-            if not first or self.run is None or not dataset.files or not all(file.waits for file in dataset.files):
-                return False
-        finished = self.run.checkpoints.load()
-        return not any(dataset.name in step.reads and step.id in finished for step in self.run.plan)

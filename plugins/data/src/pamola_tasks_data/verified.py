@@ -12,21 +12,37 @@ import io
 import math
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 from pamola_tasks.errors import DataError, StepTimeout
+from pamola_tasks.protocols import FileEncryption
 from pamola_tasks.storage.hashing import HEAD_SIZE, FileHash
 from pamola_tasks_data.expanding import Stream, check_sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pamola_tasks.protocols import FileEncryption, Files, Role, RunServices, Stat
+    from pamola_tasks.protocols import Files, Role, RunServices, Stat
 
 BLOCK = 1 << 20
 _LONG = 1 << 30  # bytes of which the hash takes seconds
 _TICK = 100_000_000  # ns: file systems note times at least so often
 CHANGED = "it changed while this run read it: run again when nothing writes to it"
+
+
+class Original(Protocol):
+    """What a file is a copy of, somewhere else: it is recorded in the place of the copy."""
+
+    @property
+    def address(self) -> str: ...  #: what records and messages call it
+    @property
+    def sha256(self) -> str: ...  #: the hash of its bytes (hex), which are those that the copy holds
+    @property
+    def bytes(self) -> int: ...  #: their number
+    @property
+    def columns(self) -> Sequence[str] | None: ...  #: names of its columns, where these are known without the copy
+    def copy(self) -> str:
+        """Make the copy where it is not there. The hash (hex) of the copy's bytes on the disk."""
 
 
 class VerifiedFile:
@@ -42,8 +58,10 @@ class VerifiedFile:
         sha256: str = "",
         room: Callable[[], int] = lambda: 0,
         limit: float = math.inf,
+        original: Original | None = None,
     ) -> None:
         self.path = path
+        self.original = original
         self._files = files
         self._sha256 = sha256
         self._room = room
@@ -67,19 +85,23 @@ class VerifiedFile:
     @property
     def waits(self) -> bool:
         """Whether its hash can be left to who reads it."""
+        if self.original is not None:
+            return False
         self._note()
         return self._dated and not self._sha256 and not self._blocks and self.size > self._room()
 
     @property
     def sha256(self) -> str:
         """The hash by which the file is recorded and recognised."""
+        if self.original is not None:
+            return self.original.sha256
         if not self._sha256:
             self._hold(whole=True)
         return self._sha256
 
     def hash_for(self, name: str, run: RunServices | None) -> str:
         """The same; a `StepTimeout` if it takes longer than a step of the run that reads the dataset may."""
-        if run is None or self._sha256:
+        if run is None or self._sha256 or self.original is not None:
             return self.sha256
         if self.size >= _LONG:
             run.logger.info("hashing %s (%d MiB), to see whether it changed", self.path, self.size >> 20)
@@ -95,6 +117,16 @@ class VerifiedFile:
     def size(self) -> int:
         """Its bytes on the disk."""
         return self._note().size
+
+    @property
+    def size_on_record(self) -> int:
+        """The bytes of what is recorded: of a copy, its original."""
+        return self.size if self.original is None else self.original.bytes
+
+    @property
+    def encryption_on_record(self) -> FileEncryption:
+        """How these are encrypted."""
+        return self.encryption if self.original is None else FileEncryption()
 
     @property
     def encryption(self) -> FileEncryption:
@@ -135,6 +167,8 @@ class VerifiedFile:
 
     def _note(self) -> Stat:
         if self._stat is None:
+            if self.original is not None:
+                self._sha256 = self.original.copy()
             self._stat = self._files.stat(self.path)
             # Later changes are seen by its times if it has some, and not those of this moment.
             self._dated = 0 < self._stat.ctime_ns < time.time_ns() - _TICK
