@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -69,6 +69,14 @@ class Forking:
             out, err = (file.read_text() for file in files)
             return subprocess.CompletedProcess([str(SCRIPT), *arguments], int(answer), out, err)
 
+    def prepare(self, libraries: tuple[str, ...]) -> None:
+        """Import more before commands are forked: libraries that each of many commands would import."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"libraries": libraries}).encode() + b"\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+
     def end(self) -> None:
         """Kill it, with what it has forked."""
         with contextlib.suppress(ProcessLookupError):
@@ -84,6 +92,12 @@ def forking(*, warm: bool) -> itertools.cycle[Forking]:
     for each in made:
         atexit.register(each.end)
     return itertools.cycle(made)
+
+
+def prepare(*libraries: str) -> None:
+    """Have processes for commands import libraries before they are forked, where any are forked."""
+    for _ in range(2 if sys.platform == "linux" else 0):
+        next(forking(warm=True)).prepare(libraries)
 
 
 def run(
@@ -178,17 +192,26 @@ def ours() -> Iterator[str]:
 
 def serve(*, warm: bool) -> None:
     """Fork a process for each line of standard input and answer with its exit code."""
-    for name in [*LIBRARIES, *(ours() if warm else ())]:
-        with contextlib.suppress(ImportError):  # of a library that is not installed here
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
+    imported([*LIBRARIES, *(ours() if warm else ())])
     for line in iter(lambda: read_line(0), b""):
         command = json.loads(line)
+        if "libraries" in command:
+            imported(command["libraries"])
+            os.write(1, b"0\n")
+            continue
         pid = os.fork()
         if pid == 0:
             return become(command)
         os.write(1, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def imported(names: Iterable[str]) -> None:
+    """Import modules, and keep what they made from being looked at by each garbage collection of each child."""
+    for name in names:
+        with contextlib.suppress(ImportError):  # of a library that is not installed here
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def read_line(descriptor: int) -> bytes:

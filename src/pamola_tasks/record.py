@@ -48,8 +48,8 @@ def is_address(place: object) -> bool:
 class DatasetRecord:
     """One dataset that a run read or wrote.
 
-    Of an input from elsewhere, which a step copied (`ctx.data.fetched`), `path` is its address; hash, rows and columns
-    are those of the copy.
+    Of an input from elsewhere, which a step (`ctx.data.fetched`) or the data source copied, `path` is its address;
+    hash, rows and columns are those of the copy.
     """
 
     name: str  #: the dataset's name in the task
@@ -69,7 +69,7 @@ class DatasetRecord:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it is an input that a step copied from an address."""
+        """Whether it is an input that was copied from an address."""
         return self.kind == "input" and is_address(self.path)
 
     def copied_from(self, address: str, version: str, step: str) -> DatasetRecord:

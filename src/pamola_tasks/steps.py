@@ -263,9 +263,9 @@ class Steps:
     def _note_read(self, dataset: DatasetRecord) -> None:
         """Know more of an input, once it has been read: its hash, rows and columns."""
         inputs = self.run.record.inputs
-        inputs += [dataset] if dataset.is_elsewhere else []
+        inputs += [dataset] if dataset.step else []  # which copied it
         for index, known in enumerate(inputs):
-            if known.name == dataset.name and not known.is_elsewhere:
+            if known.name == dataset.name and not known.step:
                 known = attrs.evolve(known, sha256=known.sha256 or dataset.sha256)
                 if dataset.rows is not None:
                     columns = dataset.columns or known.columns  # who read some columns only does not know all of them

@@ -1,11 +1,13 @@
-"""A local S3 server (moto's, in a venv of its own), a proxy in which tests step in, and a project that uses it."""
+"""A local S3 server (moto's, in a venv of its own) behind a proxy in which tests step in, an SFTP server, projects."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import threading
@@ -15,10 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import attrs
+import command_line
 import pytest
 from installed import cli as cli
 from installed import home as home
-from installed import start as start
 
 KEY, SECRET = f"id{secrets.token_hex(8)}", secrets.token_hex(20)
 HERE = "127.0.0.1"
@@ -106,6 +108,7 @@ def moto() -> Iterator[int]:
     if not python:
         pytest.skip("PAMOLA_MOTO_PYTHON names no Python with moto[server]: nox makes one")
     pytest.importorskip("s3fs")
+    command_line.prepare("s3fs")
     with socket.socket() as free:
         free.bind((HERE, 0))
         port = free.getsockname()[1]
@@ -157,3 +160,20 @@ def project(tmp_path: Path, s3: S3, monkeypatch: pytest.MonkeyPatch) -> Path:
         f'    research: {{url: "s3://research/tables/", write: true, {keys}}}\n'
     )
     return root
+
+
+@pytest.fixture
+def kill() -> Callable[[Path], None]:
+    """End the command that runs in a folder, at once."""
+    if not Path("/proc/self/cwd").exists():
+        pytest.skip("there is no /proc to find the process in")
+
+    def kill(folder: Path) -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(process / "cwd") == str(folder):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    while process.exists():
+                        time.sleep(0.01)
+
+    return kill

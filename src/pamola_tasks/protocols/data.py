@@ -40,8 +40,9 @@ class DataSource(Protocol):
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
         """Options: `role` (default `data`), `format`, `sha256` of its bytes where that was made while writing.
 
-        `original`, of a copy of something elsewhere: what records name, with `address`, `sha256` and `bytes`, `columns`
-        where they are known, and `copy()`, which makes the copy where it is not there and gives the hash of its bytes.
+        `original`, of a copy of something elsewhere: what records name, with `address`, `version`, `sha256`, `bytes`,
+        `columns` where they are known, and `copy()`, which makes the copy where it is not there and gives the hash of
+        its bytes.
         """
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:

@@ -240,9 +240,9 @@ class RunCheckpoints:
             fingerprint=parts,
             outputs=tuple(outputs),
             inputs={
-                dataset.name: {key: getattr(dataset, key) for key in (_COPIED if dataset.is_elsewhere else _SHAPE)}
+                dataset.name: {key: getattr(dataset, key) for key in (_COPIED if dataset.step else _SHAPE)}
                 for dataset in read
-                if dataset.is_elsewhere or (dataset.rows is not None and run.plan.writer_of(dataset.name) is None)
+                if dataset.step or (dataset.rows is not None and run.plan.writer_of(dataset.name) is None)
             },
             metrics=metrics,
             warnings=tuple(map(run.redactor, record.warnings)),

@@ -82,6 +82,7 @@ class DescribesDatasets:
             columns=None if columns is None else tuple(str(column) for column in columns),
             encrypted=bool(dataset.files) and all(file.encryption_on_record.encrypted for file in dataset.files),
             key_id=dataset.files[0].encryption_on_record.key_id if dataset.files else "",
+            version=", ".join(file.original.version for file in dataset.files if file.original is not None),
         )
 
     def _waits(self, dataset: Dataset) -> bool:

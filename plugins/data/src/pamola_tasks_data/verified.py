@@ -40,6 +40,8 @@ class Original(Protocol):
     @property
     def bytes(self) -> int: ...  #: their number
     @property
+    def version(self) -> str: ...  #: what its source calls this state of it; empty where it has no name for it
+    @property
     def columns(self) -> Sequence[str] | None: ...  #: names of its columns, where these are known without the copy
     def copy(self) -> str:
         """Make the copy where it is not there. The hash (hex) of the copy's bytes on the disk."""

@@ -59,6 +59,10 @@ class Copy:
         return self.known.sha256
 
     @property
+    def version(self) -> str:
+        return self.known.state.name
+
+    @property
     def bytes(self) -> int:
         return self.known.state.size
 

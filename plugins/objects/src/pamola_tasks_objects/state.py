@@ -24,6 +24,11 @@ class State:
     modified: str = ""  #: when it was written; in whole seconds on SFTP servers
 
     @property
+    def name(self) -> str:
+        """What the store calls it: its version where it keeps them, else its ETag, which SFTP servers do not have."""
+        return self.version if self.version not in ("", "null") else self.etag
+
+    @property
     def seen_by(self) -> str:
         """By what a change is seen."""
         said = {"version": self.version, "ETag": self.etag, "time": self.modified}
