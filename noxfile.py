@@ -128,11 +128,12 @@ def verifiers(session: nox.Session) -> dict[str, str]:
 
 
 # What is installed for a package, unless it is named as that. All that pamola-core asks for takes 2 GiB: this is what
-# its operations of our tests import. Bundles are validated by three validators in one Python.
+# its operations of our tests import. Bundles are validated by three validators in one Python. Of moto's server with all
+# services of AWS that of one is installed.
 WITH_PINS = {
     "pamola_core": ("--no-deps", "--no-compile", "-r", "plugins/ops-pamola-core/tests/requirements.txt"),
     "rocrate_validator": ("roc-validator", "frictionless", "in-toto-attestation", "securesystemslib[crypto]"),
-    "moto": ("moto[server]",),  # an S3 server
+    "moto": ("moto[s3]", "flask", "flask-cors"),  # an S3 server
 }
 
 
