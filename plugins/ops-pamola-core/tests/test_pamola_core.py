@@ -59,6 +59,21 @@ operations:
       output_dataset: rounded
     id: text
     python: PYTHON
+  - PamolaCoreOperation:
+      operation: SplitFieldsOperation
+      arguments:
+        {id_field: person, field_groups: {who: [name, city], money_of_who: [income]}}
+      input_dataset: people
+      output_tables: {who: people_who, money_of_who: people_money}
+    id: split
+    python: PYTHON
+  - PamolaCoreOperation:
+      operation: SplitFieldsOperation
+      arguments: {id_field: person, field_groups: {who: [name], rest: [income]}}
+      input_dataset: people
+      output_tables: {who: one_of_two}
+    id: half
+    python: PYTHON
 """
 
 
@@ -88,8 +103,8 @@ def test_a_task_mixes_our_steps_and_those_of_pamola_core(cli: Any, place: Path) 
     """Three operations with their pins and two with ours; errors with their codes, and without cells; then skipped."""
     project(place, PYTHON)
     report, status = run(cli, place)
-    done = dict.fromkeys(("suppress", "mask", "bin", "AnonymizeOperation", "ProfileOperation"), "success")
-    assert status == {**done, "guess": "error", "text": "error"}
+    done = dict.fromkeys(("suppress", "mask", "bin", "split", "AnonymizeOperation", "ProfileOperation"), "success")
+    assert status == {**done, "guess": "error", "text": "error", "half": "error"}
     rows = list(csv.DictReader((place / "DATA/processed/mixed/output/safe.csv").open()))
     assert len(rows) == 120
     assert all("-" in row["age"] for row in rows), "ages are ranges"
@@ -99,7 +114,10 @@ def test_a_task_mixes_our_steps_and_those_of_pamola_core(cli: Any, place: Path) 
     there = {each["distribution"].lower(): each["version"] for each in facts["libraries"]}
     assert (there["pamola-core"], there["pandas"], there["pyarrow"]) == ("1.0.0.dev4", "2.2.2", "14.0.2")
     assert __import__("pandas").__version__ != there["pandas"]
-    assert facts["interpreters"][0]["steps"] == "suppress, mask, bin, guess, text"
+    assert facts["interpreters"][0]["steps"] == "suppress, mask, bin, guess, text, split, half"
+    for name, columns in (("who", ["person", "name", "city"]), ("money", ["person", "income"])):
+        rows = list(csv.reader((place / f"DATA/processed/mixed/output/people_{name}.csv").open()))
+        assert (rows[0], len(rows)) == (columns, 121)
     assert report["metrics"]["mask"]["values_masked"] == 120
     assert json.loads((place / "DATA/processed/mixed/internal/mask_metrics.json").read_text())["values_masked"] == 120
 
@@ -107,6 +125,7 @@ def test_a_task_mixes_our_steps_and_those_of_pamola_core(cli: Any, place: Path) 
     assert "CONFIG_INVALID" in errors["guess"]
     assert "'guessing' is not valid" in errors["guess"], "its arguments were checked before it had a row"
     assert "FIELD_VALUE_ERROR" in errors["text"]
+    assert "OUTPUT_TABLES" in errors["half"]
     everything = "".join(path.read_text() for path in (place / "DATA/reports").rglob("*") if path.is_file())
     assert "Person 00" not in everything
     kept = [
@@ -114,7 +133,7 @@ def test_a_task_mixes_our_steps_and_those_of_pamola_core(cli: Any, place: Path) 
     ]
     assert kept == []
 
-    report, status = run(cli, place, "--skip", "guess", "--skip", "text")
+    report, status = run(cli, place, "--skip", "guess", "--skip", "text", "--skip", "half")
     assert {status[name] for name in done} == {"skipped"}
 
 
@@ -130,6 +149,11 @@ def test_what_is_stated_of_columns_is_their_lineage() -> None:
     assert [(e.dataset, e.column, e.masking) for e in effects["name"]] == [("people", "name", True)]
     assert [e.column for e in effects["half"]] == ["age", "city"]
     assert PamolaCoreOperation(**known).effects({"people": ["name"]}) == {}
+    several = PamolaCoreOperation(operation="SplitFieldsOperation", input_dataset="p", output_tables={"a": "one"})
+    assert several.output_datasets() == ("one",)
+    with pytest.raises(ParameterError, match="leave one of them out") as error:
+        PamolaCoreOperation(**known, output_tables={"a": "one"}, lineage={})
+    assert len(error.value.problems) == 2
     with pytest.raises(ParameterError, match="use_encryption belongs to the task") as error:
         PamolaCoreOperation(
             operation="no name", input_dataset="people", arguments={"use_encryption": True}, masking=["x"]

@@ -27,6 +27,8 @@ class PamolaCoreOperation(Operation):
         input_dataset: The dataset that it knows as `main`.
         datasets: Further datasets that it reads, by the names that it knows them by.
         output_dataset: The table that it makes; null for an operation that makes none.
+        output_tables: In place of that, for an operation that makes several tables, such as `SplitFieldsOperation`:
+            for each group or part of it, by its name, the dataset that its table becomes.
         lineage: For each column of the output the columns of the input that it is made of. What the operation does is
             not known otherwise. A step that writes other columns fails.
         masking: Columns of `lineage` whose values are hidden: masked, replaced or generalized.
@@ -39,6 +41,7 @@ class PamolaCoreOperation(Operation):
     input_dataset: str = reads()
     datasets: dict[str, str] = attrs.field(factory=dict, metadata={"pamola_dataset": "reads"})
     output_dataset: str | None = writes("{input}_{operation}")
+    output_tables: dict[str, str] = attrs.field(factory=dict, metadata={"pamola_dataset": "writes"})
     arguments: dict[str, Any] = attrs.field(factory=dict)
     lineage: dict[str, list[str]] | None = None
     masking: list[str] = attrs.field(factory=list)
@@ -52,6 +55,12 @@ class PamolaCoreOperation(Operation):
         problems += [
             f"arguments: {name} belongs to the task, and is set there" for name in sorted(_OURS & set(self.arguments))
         ]
+        if self.output_tables:
+            if self.output_dataset not in (None, f"{self.input_dataset}_{self.operation}"):
+                problems.append("output_dataset: output_tables names the tables: leave one of them out")
+            if self.lineage is not None:
+                problems.append("lineage: it is that of one table: leave it out where there are several")
+            self.output_dataset = None
         unknown = sorted(set(self.masking) - set(self.lineage or ()))
         problems += [f"masking: {name!r} is not a column of lineage" for name in unknown]
         if problems:
@@ -81,6 +90,7 @@ class PamolaCoreOperation(Operation):
             "parameters": self.arguments,
             "datasets": {"main": self.input_dataset, **self.datasets},
             "output": self.output_dataset,
+            "outputs": self.output_tables,
             "columns": None if self.lineage is None else list(self.lineage),
             "folder": self._folder(ctx),
             "show_data": ctx.run.options.show_data,

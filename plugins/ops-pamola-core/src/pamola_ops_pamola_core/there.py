@@ -1,7 +1,7 @@
 """What the interpreter that has pamola-core runs: one of its operations, on data and with services of the run.
 
-Its operations write files into a folder of their own. The table among them becomes the step's dataset; all others that
-the operation lists, and its metrics as a whole, become internal artifacts. The folder is removed when it has ended.
+Its operations write files into a folder of their own. Tables among them become the step's datasets; all others that the
+operation lists, and its metrics as a whole, become internal artifacts. The folder is removed when it has ended.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _TABLES = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 # Set unless the task says something else: types are kept, and no chart is made that nothing asked for.
 _DEFAULTS = {"output_format": "parquet", "generate_visualization": False}
 _FAILED = ("error",)
+_OTHER_TABLES = "OUTPUT_TABLES"  # the code of an error, which is shown where its message may quote cells
 
 
 class PamolaCoreFailed(Exception):
@@ -154,7 +155,7 @@ def _made(name: str, parameters: dict[str, Any]) -> Any:
 
 
 def _keep(ctx: Any, request: dict[str, Any], result: Any, folder: Path) -> None:
-    """The table as the step's dataset, all else that the operation lists as artifacts."""
+    """Tables as the step's datasets, all else that the operation lists as artifacts."""
     tables, taken = [], {f"{ctx.step_id}_metrics.json"}
     for artifact in result.artifacts:
         path = Path(artifact.path).resolve()
@@ -171,16 +172,39 @@ def _keep(ctx: Any, request: dict[str, Any], result: Any, folder: Path) -> None:
         taken.add(f"{name}.{extension}")
         with ctx.artifact(name, extension, str(artifact.description), category="internal") as file:
             file.write(path.read_bytes())
-    if request["output"] is None:
-        return
-    if len(tables) != 1:
-        raise PamolaCoreFailed(f"it wrote {len(tables)} tables, and the step writes one: {request['output']}")
+    if request["output"] is not None:
+        if len(tables) != 1:
+            said = f"it wrote {len(tables)} tables, and the step writes one: {request['output']}"
+            raise PamolaCoreFailed(f"{said} (output_tables is for several)", _OTHER_TABLES)
+        _write(ctx, request["output"], tables[0], request["columns"])
+    for name, path in _named(tables, request["outputs"]).items():
+        _write(ctx, request["outputs"][name], path, None)
+
+
+def _named(tables: list[Path], names: dict[str, str]) -> dict[str, Path]:
+    """The table of each name: its file is called `<Operation>_<name>_output`."""
+    if not names:
+        return {}
+    found: dict[str, Path] = {}
+    for path in tables:
+        stem = _STAMP.sub("", path.stem).removesuffix("_output")
+        name = max((name for name in names if stem.endswith(f"_{name}")), key=len, default="")
+        if not name or name in found:
+            said = f"it wrote {len(tables)} tables, one of which has no name in output_tables"
+            raise PamolaCoreFailed(said, _OTHER_TABLES)
+        found[name] = path
+    if missing := sorted(set(names) - set(found)):
+        raise PamolaCoreFailed(f"it wrote no table {', '.join(missing)}, which output_tables names", _OTHER_TABLES)
+    return found
+
+
+def _write(ctx: Any, dataset: str, path: Path, columns: list[str] | None) -> None:
     pandas = importlib.import_module("pandas")
-    frame = getattr(pandas, _TABLES[tables[0].suffix.lstrip(".").lower()])(tables[0])
-    if request["columns"] is not None and sorted(map(str, frame.columns)) != sorted(request["columns"]):
+    frame = getattr(pandas, _TABLES[path.suffix.lstrip(".").lower()])(path)
+    if columns is not None and sorted(map(str, frame.columns)) != sorted(columns):
         wrote = ", ".join(map(str, frame.columns))
-        raise PamolaCoreFailed(f"it wrote the columns {wrote}, and lineage states {', '.join(request['columns'])}")
-    ctx.data.write(request["output"], frame)
+        raise PamolaCoreFailed(f"it wrote the columns {wrote}, and lineage states {', '.join(columns)}")
+    ctx.data.write(dataset, frame)
 
 
 if __name__ == "__main__":
