@@ -95,7 +95,7 @@ class Odd(Operation):
     how: str = ""
 
     def execute(self, ctx):
-        write(ctx)
+        ctx.data.write(self.output_dataset, pandas.DataFrame({"n": [1]}))
         if self.how in ODD:
             return ODD[self.how](ctx)
         if self.how in LEFT:
@@ -112,15 +112,16 @@ class Odd(Operation):
 
 class Fine(Operation):
     output_dataset: str = writes("b")
+    wait: float = 0
 
     def execute(self, ctx):
-        time.sleep(float(os.environ.get("WAIT", 0)))
+        time.sleep(self.wait)
         mask = os.umask(0)
         os.umask(mask)
         handler = signal.getsignal(signal.SIGTERM)
         state = [mask, os.getcwd(), sorted(os.environ), handler is signal.SIG_IGN, sys.stdout is None]
         blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-        ctx.data.write("b", pandas.DataFrame({"state": [repr([*state, blocked])]}))
+        ctx.data.write(self.output_dataset, pandas.DataFrame({"state": [repr([*state, blocked])]}))
         return OperationResult.success()
 
 @hookimpl
@@ -133,9 +134,13 @@ continue_on_error: true
 retry: {{max_retries: 0}}
 executor: {{kind: {kind}}}
 operations:
-  - Odd: {{how: {how!r}}}
-  - Fine: {{}}
-output_datasets: [a, b]
+{steps}
+"""
+STEP = """\
+  - Odd: {{how: {how!r}, output_dataset: {a}}}
+    id: odd-{a}
+  - Fine: {{output_dataset: {b}, wait: {wait}}}
+    id: fine-{b}
 """
 ODD = [line.split('"')[1] for line in PLUGIN.partition("ODD = {")[2].partition("\n}")[0].splitlines()[1:]]
 LEFT = [line.split('"')[1] for line in PLUGIN.partition("LEFT = {")[2].partition("\n}")[0].splitlines()[1:]]
@@ -143,13 +148,16 @@ LEFT = [line.split('"')[1] for line in PLUGIN.partition("LEFT = {")[2].partition
 
 @pytest.fixture(params=["threads", "processes"])
 def run(request, cli, project):
-    """Run a task of two steps, of which the first does something odd; (what was printed, the report)."""
+    """Run a task in which steps that do something odd have a fine one behind them; (what was printed, the report)."""
     (project / "odd.py").write_text(PLUGIN)
 
-    def go(how, code, **env):
-        (project / "configs/t.yaml").write_text(TASK.format(kind=request.param, how=how))
-        env["SAID"] = str(project / "said.txt")
-        done = cli("--plugin", "odd.py", "run", "t", cwd=project, env=env, code=code)
+    def go(hows, code, wait=0):
+        names = [(f"a{number or ''}", f"b{number or ''}") for number in range(len(hows))]
+        listed = [STEP.format(how=how, a=a, b=b, wait=wait) for how, (a, b) in zip(hows, names, strict=True)]
+        outputs = "output_datasets: [" + ", ".join(name for both in names for name in both) + "]\n"
+        (project / "configs/t.yaml").write_text(TASK.format(kind=request.param, steps="".join(listed)) + outputs)
+        said = {"SAID": str(project / "said.txt")}
+        done = cli("--plugin", "odd.py", "run", "t", cwd=project, env=said, code=code)
         return done, json.loads((project / "DATA/reports/t_report.json").read_text())
 
     return go
@@ -167,49 +175,53 @@ def staged(project):
     return list(project.rglob("*.new"))
 
 
-@pytest.mark.parametrize("how", ODD)
-def test_what_cannot_be_written_down_fails_the_step_by_name_and_nothing_else(run, project, how):
-    done, report = run(how, 1)
-    assert steps(report) == {"Odd": "error", "Fine": "success"}
-    assert "Odd" in done.stderr + done.stdout
+@pytest.mark.parametrize(
+    "hows", [[how for how in ODD if "descr" not in how], *([how] for how in ODD if "descr" in how)]
+)
+def test_what_cannot_be_written_down_fails_the_step_by_name_and_nothing_else(run, project, hows):
+    done, report = run(hows, 1)
+    said = steps(report)
+    assert [said[f"odd-a{number or ''}"] for number in range(len(hows))] == ["error"] * len(hows)
+    assert [said[f"fine-b{number or ''}"] for number in range(len(hows))] == ["success"] * len(hows)
+    for name in said:
+        assert name.startswith("fine") or name in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
-    assert outputs(project) == ["b.csv"]
+    assert outputs(project) == sorted(f"b{number or ''}.csv" for number in range(len(hows)))
     assert staged(project) == []
 
 
-@pytest.mark.parametrize("how", LEFT)
-def test_what_an_operation_leaves_behind_is_put_right(run, project, how):
-    run("", 0)
-    before = (project / "DATA/processed/t/output/b.csv").read_text()
-    modes = {path.name: path.stat().st_mode for path in (project / "DATA/processed/t/output").glob("*")}
-    _, report = run(how, 0, WAIT="0.5")
-    assert steps(report)["Odd"] == "success"
-    cli_environment = (project / "DATA/processed/t/output/b.csv").read_text()
-    assert cli_environment.replace("'WAIT', ", "").replace(", 'WAIT'", "") == before
-    assert {path.name: path.stat().st_mode for path in (project / "DATA/processed/t/output").glob("*")} == modes
+def test_what_an_operation_leaves_behind_is_put_right(run, project):
+    """The fine step behind each one finds what the first found, which has a step behind it that leaves nothing."""
+    _, report = run(["", *LEFT], 0, wait=0.5)
+    assert set(steps(report).values()) == {"success"}
+    found = [(project / f"DATA/processed/t/output/b{number or ''}.csv") for number in range(len(LEFT) + 1)]
+    assert [path.read_text() for path in found] == [found[0].read_text()] * len(found)
+    assert {path.stat().st_mode for path in (project / "DATA/processed/t/output").glob("*")} == {
+        found[0].stat().st_mode
+    }
 
 
 @pytest.mark.parametrize("how", ["fork", "fork that raises"])
 def test_a_process_that_returns_twice_ends_once(run, project, how):
-    done, report = run(how, 0)
-    assert steps(report) == {"Odd": "success", "Fine": "success"}
+    done, report = run([how], 0)
+    assert steps(report) == {"odd-a": "success", "fine-b": "success"}
     assert done.stdout.count("t succeeded") == 1
     events = [
         json.loads(line.partition(" ")[2])["event"]
         for line in (project / "configs/execution_log.jsonl").read_text().splitlines()
     ]
     assert events == ["run_started", "step_finished", "step_finished", "run_finished"]
-    assert "Odd" in done.stderr
+    assert "odd-a" in done.stderr
 
 
 def test_a_step_that_has_ended_writes_no_more(run, project):
-    _, report = run("late", 0, WAIT="1")
-    assert steps(report) == {"Odd": "success", "Fine": "success"}
+    _, report = run(["late"], 0, wait=1)
+    assert steps(report) == {"odd-a": "success", "fine-b": "success"}
     assert outputs(project) == ["a.csv", "b.csv"]
     assert staged(project) == []
     said = (project / "said.txt").read_text().splitlines()
     assert len(said) == 2
-    assert all("step Odd has ended" in line for line in said)
+    assert all("step odd-a has ended" in line for line in said)
 
 
 def test_a_command_that_is_terminated_before_its_tasks_begin_says_so(start, project):
