@@ -94,7 +94,8 @@ def tests(session: nox.Session) -> None:
     session.install("playwright", "-c", "constraints.txt")  # which drives a Chromium of the machine
     session.install("--no-deps", "axe-playwright-python", "-c", "constraints.txt")  # for axe-core, which it has with it
     workers = str((os.cpu_count() or 1) + 1)  # they wait a fourth of their time for processes that end or are killed
-    arguments = session.posargs or ["-n", workers, "--dist", "loadgroup", "tests", "plugins"]
+    # by file: what the tests of one share is made once
+    arguments = session.posargs or ["-n", workers, "--dist", "loadfile", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 
 
@@ -111,7 +112,7 @@ def oldest(session: nox.Session) -> None:
     of_files = ("files", "interrupting", "journal", "room", "verified_files")
     left_out = ["tests/system", *(f"tests/test_{name}.py" for name in (*of_texts, *of_files))]
     ignored = [f"--ignore={path}" for path in left_out]
-    session.run("pytest", "-n", "auto", "--timeout", "300", "-q", "tests", *ignored)
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", "--timeout", "300", "-q", "tests", *ignored)
 
 
 def verifiers(session: nox.Session) -> dict[str, str]:

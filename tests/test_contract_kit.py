@@ -14,8 +14,6 @@ import pytest
 
 from pamola_tasks.protocols.services import SERVICE_TABLE
 
-pytestmark = pytest.mark.xdist_group("contract_kit")  # what its tests share is made once
-
 HERE = Path(__file__).parent / "contracts"
 ALL = PLANTED = sorted(path.stem for path in HERE.glob("planted_*.py"))
 if not os.environ.get("PAMOLA_FUZZ"):  # all of them take fifteen seconds of CPU

@@ -15,8 +15,6 @@ from installed import clean_environment
 from pamola_tasks import Effect, Effects, Kernel
 from pamola_tasks_data.column_lineage import ColumnLineage
 
-pytestmark = pytest.mark.xdist_group("effects")  # what its tests share is made once
-
 ROWS, APART = 60, 2
 PACKS = ("pamola-ops-anonymize", "pamola-ops-profile")
 DIRECT = ("IDENTITY", "TRANSFORMATION", "AGGREGATION")

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("foreign_executor")  # what its tests share is made once
-
 HERE = Path(__file__).parent
 
 TASKS = """\

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("foreign_formats")  # what its tests share is made once
-
 HERE = Path(__file__).parent
 
 TASK = """\

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("foreign_plugin")  # what its tests share is made once
-
 HERE = Path(__file__).parent
 
 TASK = """\

@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.xdist_group("foreign_privacy_model")  # what its tests share is made once
-
 HERE = Path(__file__).parent
 
 TASK = """\

@@ -12,8 +12,6 @@ from xml.etree import ElementTree
 import pytest
 from installed import clean_environment
 
-pytestmark = pytest.mark.xdist_group("strangers_pass_the_kit")  # what its tests share is made once
-
 STRANGERS = Path(__file__).parent / "strangers"
 TESTS = """\
 import pytest

@@ -18,8 +18,6 @@ from installed import clean_environment
 
 from pamola_tasks.protocols.services import SERVICE_TABLE
 
-pytestmark = pytest.mark.xdist_group("toys")  # what its tests share is made once
-
 HERE = Path(__file__).parent
 SERVICES = tuple(row[0] for row in SERVICE_TABLE)
 GUARDED_TOYS = {service: "toys" for service, *_, guarded in SERVICE_TABLE if guarded}

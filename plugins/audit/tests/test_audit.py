@@ -18,8 +18,6 @@ from chain_of_tasks import (  # noqa: F401
     write,
 )
 
-pytestmark = pytest.mark.xdist_group("audit")  # what its tests share is made once
-
 
 def test_verify_names_what_changed_and_what_is_missing(cli, chain):
     cli("run", "a", cwd=chain, code=0)

@@ -22,8 +22,6 @@ from pamola_tasks.storage import journal
 from pamola_tasks_cli.app import Invocation
 from pamola_tasks_cli.app import cli as commands
 
-pytestmark = pytest.mark.xdist_group("random_edits")  # what its tests share is made once
-
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 PLUGIN = str(TESTS / "chain_plugin.py")
 GROUPS = 4

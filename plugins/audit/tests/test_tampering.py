@@ -14,8 +14,6 @@ from chain_of_tasks import A, B, command_line_of_the_chain, make, write  # noqa:
 from pamola_tasks import Kernel
 from pamola_tasks.storage import journal
 
-pytestmark = pytest.mark.xdist_group("tampering")  # what its tests share is made once
-
 KEY = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
 KEPT = "checkpoints: {keep_intermediate: true}\n"
 TWO_STEPS = A.replace("inputs: [numbers]", "inputs: [between]").replace(

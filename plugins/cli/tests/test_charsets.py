@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("charsets")  # what its tests share is made once
-
 CHARSETS = ["latin-1", "cp437", "koi8-r", "shift_jis", "ascii"]
 
 TASK = """

@@ -30,7 +30,6 @@ LONG = "PAMOLA_DASHBOARD_SECONDS" in os.environ
 SECONDS = float(os.environ.get("PAMOLA_DASHBOARD_SECONDS", "3"))
 pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to show the page"),
-    pytest.mark.xdist_group("dashboard"),  # what its tests share is made once
 ]
 
 SLOW = """

@@ -14,8 +14,6 @@ from typing import Any
 import psutil
 import pytest
 
-pytestmark = pytest.mark.xdist_group("dashboard")  # what its tests share is made once
-
 PATHS = [
     "/api/events",
     "/api/history",

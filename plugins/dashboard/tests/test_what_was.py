@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("dashboard")  # what its tests share is made once
-
 
 @pytest.fixture(scope="module")
 def runs(dashboard: Any) -> list[dict[str, Any]]:

@@ -18,8 +18,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-pytestmark = pytest.mark.xdist_group("dask")  # one cluster for all of them
-
 TASKS = (Path(__file__).parent / "importable/dask_tasks.py").read_text()
 
 

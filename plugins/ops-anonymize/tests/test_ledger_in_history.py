@@ -19,8 +19,6 @@ from pamola_tasks.storage.files import Files
 from pamola_tasks_history.log import ExecutionLog
 from pamola_tasks_paths.guard import ProjectGuard
 
-pytestmark = pytest.mark.xdist_group("ledger_in_history")  # what its tests share is made once
-
 pytest.importorskip("opendp")
 
 LEDGER, COUNT = "configs/privacy_ledger.jsonl", ".pamola/privacy_ledger"

@@ -24,8 +24,6 @@ from pamola_ops_anonymize.release import Release, anonymized, mean_loss
 from pamola_ops_anonymize.release_settings import OUTPUTS, HierarchySource, Settings
 from pamola_tasks.errors import DataRefused
 
-pytestmark = pytest.mark.xdist_group("models")  # what its tests share is made once
-
 
 def by_hand(classes: list[int], values: list[int], ordered: bool) -> tuple[int, float, float, float, float]:
     """distinct, entropy, recursive for l = 2, t, delta of the worst class, from the definitions."""

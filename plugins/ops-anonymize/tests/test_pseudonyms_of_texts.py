@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 from command_line import pamola
 
-pytestmark = pytest.mark.xdist_group("pseudonyms_of_texts")  # what its tests share is made once
-
 COLUMNS: dict[str, list[str]] = {
     "gaps": ["1", "", "7"],
     "point": ["1.0", "2.0", "7.0"],

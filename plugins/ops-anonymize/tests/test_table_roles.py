@@ -23,8 +23,6 @@ from pamola_ops_anonymize.identifiers import (
     proposed_roles,
 )
 
-pytestmark = pytest.mark.xdist_group("table_roles")  # what its tests share is made once
-
 RULE = ByNamesAndValues()
 
 

@@ -12,8 +12,6 @@ from pamola_ops_profile import counting, profile
 from pamola_ops_profile.profile import Shown, class_sizes, profile_pieces
 from pamola_ops_profile.table_profile import TableProfile
 
-pytestmark = pytest.mark.xdist_group("pieces")  # what its tests share is made once
-
 ROWS = 6000
 
 

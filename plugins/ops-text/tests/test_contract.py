@@ -2,11 +2,7 @@
 
 from typing import Any, ClassVar
 
-import pytest
-
 from pamola_tasks.testing.contracts import OperationContract
-
-pytestmark = pytest.mark.xdist_group("ops-text")  # Presidio and spaCy are imported once
 
 PEOPLE = """name,note,remark
 Ann Smith,"Ann (ann@example.org) called on 2024-03-05, smith again",see https://example.org/a

@@ -23,8 +23,6 @@ from pamola_ops_text.labels import labels_of
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.functions import run_on
 
-pytestmark = pytest.mark.xdist_group("ops-text")  # Presidio and spaCy are imported once
-
 
 def redacted(texts: list[Any], names: list[Any] | None = None, **parameters: Any) -> tuple[list[Any], Any]:
     """The texts as they are released, and what is reported."""

@@ -10,9 +10,6 @@ import os
 import time
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("postgresql")
 KILLS, ROWS = (20, 20_000) if os.environ.get("PAMOLA_DURABILITY") == "all" else (3, 4_000)
 TASK = """\
 input_datasets: {people: "postgresql://clinic?table=persons"}

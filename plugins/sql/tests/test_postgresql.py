@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-
 from pamola_ops_anonymize.dropping import DropOperation
 from pamola_tasks.plan import Plan
 from pamola_tasks_sql.operations import ReadTableOperation, WriteTableOperation
 from pamola_tasks_sql.planning import add_steps
 
-pytestmark = pytest.mark.xdist_group("postgresql")
 KIND = "processes" if os.environ.get("PAMOLA_DURABILITY") == "all" else "threads"
 
 TABLE = """create table people (
