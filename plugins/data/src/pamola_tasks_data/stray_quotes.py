@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pamola_tasks_data.dialect import CsvHead
 
 _BLOCK = 1 << 22
+_PIECE = 1 << 19  # bytes that stay in the cache of a processor
+_END, _QUOTE = 1, 2  # what ends a cell, and a quote
 
 
 class StrayQuotes:
@@ -30,16 +32,22 @@ class StrayQuotes:
         if not self._single or (self._inside and self._opened):
             return
         quote, delimiter = (mark[0] for mark in self._marks)
+        kinds = np.zeros(256, np.uint8)
+        kinds[[delimiter, ord("\n"), ord("\r")]] = _END
+        kinds[quote] = _QUOTE
         marks = np.frombuffer(data, np.uint8)
-        places = np.flatnonzero(marks == quote)
-        places = places[(places > 0) & (places < len(marks) - 1)]
-        ends = (delimiter, ord("\n"), ord("\r"))
-        opened = np.isin(marks[places - 1], ends)
-        self._opened = self._opened or bool(opened.any()) or (len(marks) > 0 and marks[0] == quote)
-        inside = (
-            ~opened & ~np.isin(marks[places + 1], ends) & (marks[places - 1] != quote) & (marks[places + 1] != quote)
-        )
-        self._inside = self._inside or bool(inside.any())
+        self._opened = self._opened or (len(marks) > 0 and marks[0] == quote)
+        found = np.empty(min(_PIECE, len(marks)), np.bool_)  # made once: new memory takes longer than to compare
+        for begin in range(0, len(marks), _PIECE):
+            piece = marks[begin : begin + _PIECE]
+            places = np.flatnonzero(np.equal(piece, quote, out=found[: len(piece)])) + begin
+            if len(places) and (places[0] == 0 or places[-1] == len(marks) - 1):
+                places = places[(places > 0) & (places < len(marks) - 1)]
+            before, behind = kinds.take(marks.take(places - 1)), kinds.take(marks.take(places + 1))
+            self._opened = self._opened or bool((before == _END).any())
+            self._inside = self._inside or not np.logical_or(before, behind).all()
+            if self._inside and self._opened:
+                return
 
     def check(self, file: IO[bytes]) -> None:
         """Refuse a file that has one, with its line."""
