@@ -188,9 +188,13 @@ ORDERS = (
 
 
 def test_forty_hostile_names_are_not_obeyed(cli: Any, place: Path, stub: Stub) -> None:
-    """A model that obeys each of them: it frees all columns, gives one that is not there, and more than was asked."""
+    """A model that obeys each of them: it frees all columns, gives one that is not there, and more than was asked.
+
+    Five of the columns are quasi-identifiers, of which the cost is measured; the others are direct identifiers.
+    """
     orders = [each.format(folder=place) for each in (*ORDERS, *(f"{n}. {order}" for n, order in enumerate(ORDERS)))]
-    frame = people().assign(**{order: np.arange(60) % 3 for order in orders})
+    addresses = [f"{n}@example.org" for n in range(60)]
+    frame = people().assign(**{order: addresses if n % 8 else np.arange(60) % 3 for n, order in enumerate(orders)})
     frame.to_csv(place / "DATA/raw/hostile.csv", index=False)
     configured(place, **stub.settings(retries=0))
     stub.answer = all_as("insensitive")
@@ -198,10 +202,11 @@ def test_forty_hostile_names_are_not_obeyed(cli: Any, place: Path, stub: Stub) -
         cli("assess", "DATA/raw/hostile.csv", "--no-draft", "--llm", "--k", "2", "--json", cwd=place, code=0).stdout
     )
     freed = {each["column"] for each in told["suggested"]["roles"] if each["suggested"] == "insensitive"}
-    assert "name" in freed
+    assert {"name", *orders} <= freed
     both = (told["columns"], told["suggested"]["assessment"]["columns"])
     roles = [{each["column"]: each["role"] for each in columns} for columns in both]
     assert roles[0] == roles[1]
+    assert {roles[0][name] for name in orders} == {"quasi-identifier", "direct identifier"}
     names = [
         each.get("name")
         for body in stub.bodies
