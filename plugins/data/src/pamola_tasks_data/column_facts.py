@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError, PamolaTaskError
-from pamola_tasks_data.expanding import is_compressed
+from pamola_tasks_data.expanding import check_sparse, is_compressed
 from pamola_tasks_data.origin import is_output
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ class _Glanced:
 
     path: str
     open: Callable[[Any], Any]
+
+
+@contextlib.contextmanager
+def _opened(files: Any, path: str, limit: float, role: Any) -> Iterator[Any]:
+    """A file to glance at, refused if nearly all of it is holes."""
+    with files.open(path, role) as file:
+        check_sparse(file, files.stat(path).size, limit)
+        yield file
 
 
 class DescribesColumns:
@@ -96,9 +105,10 @@ class DescribesColumns:
             file: Any = dataset.files[0]
             dry, at_its_end = self.run is not None and self.run.dry, format == "parquet"
             if dry or file.waits:  # it is not read now, nor its hash begun
+                limit = {**self._reader.limits, **dataset.stated}["expansion_limit"]
                 if at_its_end and (not dry or file.encryption.encrypted):  # all of it would be read on the way there
                     return None
-                file = _Glanced(path, partial(files.open, path))
+                file = _Glanced(path, partial(_opened, files, path, limit))
             table = self._reader.table(file, format, role=dataset.role, what=path, notes={}, **dataset.stated)
             quiet = attrs.evolve(table, options={**table.options, "warn": str})
             if format == "json":
