@@ -42,6 +42,11 @@ DECIDED: dict[str, tuple[list[Any], str, str]] = {
         "dates and times as dd.mm.yyyy hh:mm (100 %)",
         '{type: datetime, format: "%d.%m.%Y %H:%M"}',
     ),
+    "American with a time": (
+        [f"{day} {n % 12 + 1}:15 {'AP'[n % 2]}M" for n, day in enumerate(date("%m/%d/%Y"))],
+        "dates and times as mm/dd/yyyy hh:mm am/pm (100 %)",
+        '{type: datetime, format: "%m/%d/%Y %I:%M %p"}',
+    ),
     "ISO with an offset": (
         date("%Y-%m-%dT10:30:00+02:00"),
         "dates and times of ISO 8601 (100 %)",

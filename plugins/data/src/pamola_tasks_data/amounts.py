@@ -56,17 +56,25 @@ _WEEKDAYS = (
 )
 _WEEKDAY = rf"(?i)^(?:{'|'.join(_WEEKDAYS.split())})\.?$"
 
+# A minus sign behind, or a typographic one; groups as in India; digits of other scripts. Usual numbers are beside them.
+_OTHER_NUMBER = (
+    rf"^(?:{_NUMBER}[-\x{{2212}}]|[\x{{2212}}\x{{2013}}] ?{_NUMBER}"
+    r"|[-+]?[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?|[-+]?[0-9]*[^\P{Nd}0-9]\p{Nd}*(?:[.,\x{66b}\x{66c}]\p{Nd}+)*)$"
+)
+
+MONTHS = "months or quarters of a year"
 #: What they are called, and the pattern of each, the surest first.
 _KINDS = (
     ("times of day", _TIME),
     ("spans of time", _SPAN),
     ("dates with names of months", _DAY),
-    ("months or quarters of a year", _OF_YEAR),
+    (MONTHS, _OF_YEAR),
     ("names of months", _MONTH),
     ("names of weekdays", _WEEKDAY),
 )
 AMOUNTS = "numbers with units"
-ORDERED = (AMOUNTS, *(name for name, _ in _KINDS))
+OTHER_NUMBERS = "numbers with other signs, groups or digits"
+ORDERED = (AMOUNTS, OTHER_NUMBERS, *(name for name, _ in _KINDS))
 _REMEMBERED = 1000  # units
 _SAMPLE = 1000  # texts, none of which is of a kind: then the column is not looked at
 
@@ -78,6 +86,7 @@ class Amounts:
         self._kinds: Counter[str] = Counter()
         self._units: Counter[str] = Counter()
         self._begun = False
+        self._other_numbers = self._usual_numbers = 0
 
     def add(self, distinct: Any, counts: Any) -> None:
         """Look at distinct texts, without blanks around them, and how often each is there."""
@@ -85,10 +94,12 @@ class Amounts:
             self._begun = len(distinct) > 0
             self._look_at(distinct.slice(0, _SAMPLE), counts.slice(0, _SAMPLE))
             distinct, counts = distinct.slice(_SAMPLE), counts.slice(_SAMPLE)
-        if self._units or any(self._kinds.values()):
+        if self._units or self._other_numbers or any(self._kinds.values()):
             self._look_at(distinct, counts)
 
     def _look_at(self, distinct: Any, counts: Any) -> None:
+        self._usual_numbers += pc.sum(counts.filter(pc.match_substring_regex(distinct, f"^{_NUMBER}$"))).as_py() or 0
+        self._other_numbers += pc.sum(counts.filter(pc.match_substring_regex(distinct, _OTHER_NUMBER))).as_py() or 0
         more = pc.invert(pc.match_substring_regex(distinct, "^[-+]?[0-9]+$"))
         distinct, counts = distinct.filter(more), counts.filter(more)
         if not len(distinct):
@@ -108,7 +119,9 @@ class Amounts:
         """How many values are of a kind, and what it is called."""
         most = max(self._units.values(), default=0)
         known = sum(count for unit, count in self._units.items() if _is_known(unit))
-        return [(max(most, known), AMOUNTS), *((self._kinds[name], name) for name, _ in _KINDS)]
+        numbers = self._other_numbers and self._other_numbers + self._usual_numbers
+        kinds = ((self._kinds[name], name) for name, _ in _KINDS)
+        return [(max(most, known), AMOUNTS), (numbers, OTHER_NUMBERS), *kinds]
 
 
 def _is_known(unit: str) -> bool:

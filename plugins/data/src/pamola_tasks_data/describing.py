@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pamola_tasks_data.amounts import ORDERED
+from pamola_tasks_data.amounts import MONTHS, ORDERED
 from pamola_tasks_data.description import ColumnDescription, Misfit, Question, Word, flow_of, key_of
 from pamola_tasks_data.forms import MARKS, Forms, in_words
 
@@ -165,6 +165,9 @@ _PLAIN = ({"type": "integer"}, {"type": "number"}, {"type": "decimal"})
 
 def _candidates(forms: Forms) -> Iterator[_Candidate]:
     """What a column of text may be."""
+    for count, name in forms.amounts.candidates():
+        if name == MONTHS:  # `01.2020` is a number, too
+            yield count, name, [], _ORDERED
     if forms.numbers and (most := max(forms.numbers.values())):
         first, *others = [marks for marks in MARKS if forms.numbers[marks] == most]
         # The same texts are other numbers where both marks are others.
@@ -176,7 +179,7 @@ def _candidates(forms: Forms) -> Iterator[_Candidate]:
         yield forms.any_numbers, "numbers in several forms", [], "numbers in several forms: write them in one"
     if forms.dates and (most := max(forms.dates.values())):
         formats = [each for each in forms.dates if forms.dates[each] == most][:2]
-        noun = "dates and times" if "H" in formats[0] else "dates"
+        noun = "dates and times" if _is_timed(formats[0]) else "dates"
         asked = "is the day or the month first?" if len(formats) > 1 else ""
         types = [_date(each, iso=not forms.short_days) for each in formats]
         yield most, f"{noun} as {' or '.join(map(in_words, formats))}", types, asked
@@ -218,7 +221,11 @@ _NAMES = {".": "points", ",": "commas", " ": "blanks", "'": "apostrophes"}
 def _date(format: str, *, iso: bool = False) -> _Type:
     if format == "%Y-%m-%d" and iso:
         return {"type": "date"}
-    return {"type": "datetime" if "H" in format else "date", "format": format}
+    return {"type": "datetime" if _is_timed(format) else "date", "format": format}
+
+
+def _is_timed(format: str) -> bool:
+    return "%H" in format or "%I" in format
 
 
 def _misfits(forms: Forms, count: int, words: list[Word], show_data: bool, least: int) -> list[Misfit]:

@@ -28,7 +28,7 @@ MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (
 
 _DATES = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y%m%d")
 _NAMED = ("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d.%b.%Y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%d. %B %Y", "%B %d, %Y")
-_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
+_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 #: Forms of dates and times that are recognized, in directives of strptime.
 DATE_FORMATS = tuple(date + time for time in _TIMES for date in (*_DATES, *(() if time[:1] == "T" else _NAMED)))
 _ISO_TIME = (
@@ -41,6 +41,8 @@ _WORDS = (
     ("%d", "dd"),
     ("%b", "Mon"),
     ("%B", "Month"),
+    ("%I:%M:%S %p", "hh:mm:ss am/pm"),
+    ("%I:%M %p", "hh:mm am/pm"),
     ("%H:%M:%S", "hh:mm:ss"),
     ("%H:%M", "hh:mm"),
 )
