@@ -373,3 +373,17 @@ def test_a_later_piece_that_fits_is_written_as_the_first(project: Any, first: An
     project.writer().write_dataset(pieces, "t.parquet", name="t", format="parquet")
     column = project.source(t="t.parquet").frame("t")["a"].astype(object)
     assert column.where(column.notna(), None).tolist() == found
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_times_of_day_finer_than_microseconds_are_refused_in_words(project: Any, size: int | None) -> None:
+    for nanoseconds in (1000, 1):
+        times = pa.array([nanoseconds, None], pa.time64("ns"))
+        arrow_parquet.write_table(pa.table({"t": times}), project.root / "t.parquet")
+        source = project.source(t="t.parquet")
+        if nanoseconds == 1000:
+            found = source.frame("t") if size is None else next(source.chunks("t", size))
+            assert found["t"].iloc[0].microsecond == 1
+            continue
+        with pytest.raises(DataError, match="column 't' holds times of day to the nanosecond"):
+            source.frame("t") if size is None else list(source.chunks("t", size))

@@ -329,7 +329,8 @@ def says(found: Any, meant: Any, column: Column, format: str) -> bool:
     if isinstance(meant, float):
         return float_of(found, meant, column, format)
     if format == "xlsx by others" and not isinstance(found, str):  # which write floats
-        return float(found) == float(f"{float(meant):.16G}") or float(found) == float(meant)
+        written = (f"{float(meant):.16G}", f"{meant:.16G}", meant)  # the second of decimals, which are rounded once
+        return float(found) in map(float, written)
     return isinstance(found, (str, int, np.integer, float, Decimal)) and Decimal(str(found)) == Decimal(meant)
 
 

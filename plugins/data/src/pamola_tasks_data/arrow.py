@@ -122,6 +122,15 @@ def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
     Columns of whole numbers or booleans that are `nullable` become `Int64`, `boolean` …, where pandas would make them
     floats if a value is missing.
     """
+    for place, field in enumerate(table.schema):
+        if field.type == pa.time64("ns"):  # Python's have microseconds
+            try:
+                table = table.set_column(place, field.name, table.column(place).cast(pa.time64("us")))
+            except pa.ArrowInvalid:
+                raise DataError(
+                    f"column {field.name!r} holds times of day to the nanosecond, of which only microseconds would be"
+                    f" kept: write them to the microsecond"
+                ) from None
     chosen = {field.name for field in table.schema if field.name in nullable and can_be_nullable(field.type)}
     plain = [name for name in table.column_names if name not in chosen]
     if plain:
