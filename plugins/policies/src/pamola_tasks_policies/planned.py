@@ -24,9 +24,9 @@ def planned_columns(run: RunServices, plan: Plan) -> dict[str, list[str]]:
             if name not in known and plan.writer_of(name) is None and (names := header(name)) is not None:
                 known[name] = sure[name] = list(names)
         try:
-            stated = step.operation.effects({name: known[name] for name in step.reads if name in known})
+            stated = dict(step.operation.effects({name: known[name] for name in step.reads if name in known}))
         except Exception:  # of code that is not ours, or for want of a dataset's columns: not known
-            continue
+            stated = {}
         for name, effects in stated.items():
             if name in step.writes:
                 known[name] = list(effects.columns)
