@@ -197,6 +197,21 @@ def test_an_identifier_that_never_repeats_is_not_told(tmp_path: Path) -> None:
     assert [text for text in result.warnings if "repeat" in text] == []
 
 
+def test_an_identifier_that_is_spelled_in_several_ways_repeats(tmp_path: Path) -> None:
+    """A reader takes the texts for one person's, as `person` does; each was a person, and the verdict `met`."""
+    spelled = ["P{:02}", "p{:02}", " P{:02}", "P{:02}\u200b", "P{:02}\u00a0"]
+    rows = [(way.format(n), 20 + n, "mf"[n % 2]) for n in range(12) for way in spelled]
+    frame = pd.DataFrame(rows, columns=["patient_id", "age", "sex"])
+    how: dict[str, Any] = {"input_dataset": "people", "quasi_identifiers": ["age", "sex"]}
+    release = AnonymizeOperation(**how, k=5, direct_identifiers=["patient_id"])
+    for operation, folder in ((release, "release"), (RiskOperation(**how), "risk")):
+        said = " ".join(run(operation, frame, tmp_path / folder).warnings)
+        assert "the smallest class holds 1 person" in said
+    result = in_a_run(release, frame, tmp_path / "verdict").results
+    (verdict,) = [found.metrics["verdict"] for found in result.values()]
+    assert "patient_id (12 different in 60 records)" in " ".join(verdict["open_questions"])
+
+
 def test_records_of_nobody_are_refused_with_their_number(tmp_path: Path) -> None:
     frame = visits(2)
     frame.loc[:2, "patient_id"] = None

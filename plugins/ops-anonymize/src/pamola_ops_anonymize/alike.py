@@ -75,6 +75,11 @@ def number_alike(places: Ints) -> int:
     return int(count[count > 1].sum())
 
 
+def number_spare(places: Ints) -> int:
+    """By how many some texts, of which these are the `representatives`, are more than what a reader distinguishes."""
+    return int((places != np.arange(len(places))).sum())
+
+
 class NearCollisions:
     """Counts the texts of a column that a reader takes for another, from pieces."""
 
@@ -98,6 +103,12 @@ class NearCollisions:
         """The texts so far that are taken for another, likewise."""
         members = self._pairs.members
         return int(members[members > 1].sum()) * self._pairs.times
+
+    @property
+    def spare(self) -> int:
+        """By how many the texts are more than what a reader distinguishes, likewise."""
+        members = self._pairs.members
+        return int(members.sum() - len(members)) * self._pairs.times
 
     @property
     def exact(self) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pamola_tasks import OperationContext
 
+from .alike import NearCollisions
 from .columns import distinct_texts
 from .domains import Codes, Domain, Ints, encode
 from .measures import Grouping
@@ -139,10 +140,13 @@ def classes_in(ctx: OperationContext, dataset: str, columns: Sequence[str]) -> G
 
 
 def values_in(ctx: OperationContext, dataset: str, column: str) -> tuple[int, int]:
-    """How many different values a column has, and how many records have one."""
+    """How many different values a column has, as a reader distinguishes them, and how many records have one."""
     classes = classes_in(ctx, dataset, [column])
-    missing = sum(int(piece[column].isna().sum()) for piece in ctx.data.chunks(dataset, columns=[column]))
-    return classes.classes - bool(missing), classes.total - missing
+    missing, texts = 0, NearCollisions()
+    for piece in ctx.data.chunks(dataset, columns=[column]):
+        missing += int(piece[column].isna().sum())
+        texts.add(distinct_texts(piece[column])[1])
+    return classes.classes - bool(missing) - texts.spare, classes.total - missing
 
 
 def fits(ctx: OperationContext, dataset: str, columns: Sequence[str]) -> bool:

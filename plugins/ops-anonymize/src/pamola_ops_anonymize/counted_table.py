@@ -21,6 +21,8 @@ import pyarrow as pa
 
 from pamola_tasks.errors import DataError, DataRefused
 
+from .alike import NearCollisions
+from .columns import distinct_texts
 from .counted_registration import CountedRegistration
 from .domains import Ints, counted
 from .generalization import as_text
@@ -142,6 +144,7 @@ class CountedTable:
         found: dict[Hashable, int] = {}
         for name in [name for name in listed if not holds_names(name)] or listed:
             distinct, there = self._values_of(name)
+            distinct -= self._spare(name)
             if 0 < distinct < there:
                 found[name] = distinct
         if not found or release.coded.empty or operation.person_columns:
@@ -249,6 +252,13 @@ class CountedTable:
             )
             self._values[name] = int(count.sum()) - bool(missing), int(np.dot(sizes, count)) - missing
         return self._values[name]
+
+    def _spare(self, name: Any) -> int:
+        """By how many the texts of a column are more than what a reader distinguishes."""
+        texts = NearCollisions()
+        for piece in self._ctx.data.chunks(self._dataset, columns=[name]):
+            texts.add(distinct_texts(piece[name])[1])
+        return texts.spare
 
     def _refuse(self, operation: Any, promise: Promise) -> None:
         """Refuse what needs the records themselves."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataError
 
-from .alike import as_read, representatives
+from .alike import as_read, number_spare, representatives
 from .columns import text_of
 from .domains import Ints
 from .models import Histogram, SensitiveValues
@@ -148,15 +148,17 @@ def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hasha
     """Of these direct identifiers those that have a value in several records, with how many different values each has.
 
     There a person has several records, and counting records counts the person as often. Names, which several people
-    have, are looked at only if there is no other identifier.
+    have, are looked at only if there is no other identifier. Texts that a reader cannot distinguish are one value, as
+    in `Persons.in_columns`.
     """
     listed = list(dict.fromkeys(identifiers))
     others = [name for name in listed if not holds_names(name)]
     found = {}
     for name in others or listed:
         codes, values = pd.factorize(frame[name].map(str, na_action="ignore"))
-        if 0 < len(values) < int((codes >= 0).sum()):
-            found[name] = len(values)
+        distinct = len(values) - number_spare(representatives(list(values)))
+        if 0 < distinct < int((codes >= 0).sum()):
+            found[name] = distinct
     return found
 
 
