@@ -158,6 +158,6 @@ def test_upload(cli, project: Path, s3, tmp_path: Path):
     assert "s3://research/tables/ answers" in looked.stdout
     s3.ask("POST", "/moto-api/reset-auth", b"0")  # from now on keys are looked at, and it has none
     denied = cli("upload", bundle, f"{address}other.zip", cwd=project, code=1)
-    assert "access is denied with the credentials that the project file has for it" in words(denied)
+    assert "is denied with the credentials that the project file has for it" in words(denied)
     no_secret(project, s3, refused, outside, looked, denied)
     s3.ask("POST", "/moto-api/reset-auth", b"inf")

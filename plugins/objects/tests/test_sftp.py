@@ -128,7 +128,7 @@ def test_who_is_let_in(cli, project: Path, sftp, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setenv("SFTP_PASSWORD", "hunter22")
     denied = words(cli("run", "people", cwd=project, code=1))
-    assert "access is denied with the credentials that the project file has for it" in denied
+    assert "is denied with the credentials that the project file has for it" in denied
     (tmp_path / "known_hosts").write_text("")
     assert "its key is not in" in words(cli("run", "people", cwd=project, code=1))
     other = paramiko.ECDSAKey.generate()

@@ -36,8 +36,8 @@ class Root:
             `sftp://HOST:PORT/FOLDER`; a whole bucket too. Without user and key.
         write: Whether tasks and `upload` may write files in it.
         key: S3: the id of the access key. Without one, what the machine has: the variables, files or role of AWS.
-        secret: S3: the secret of that key; Azure: the key of the account; SFTP: the user's password, or what opens
-            `key_file`. By reference: `${secret:NAME}` or `${env:NAME}`.
+        secret: The secret of that key (S3), the key of the account (Azure), the user's password or what opens
+            `key_file` (SFTP). By reference: `${secret:NAME}` or `${env:NAME}`.
         session: S3: the session token of a temporary key, by reference.
         region: S3: the region of the bucket, such as `eu-central-1`.
         endpoint: S3 and Google: the server, where it is another than the provider's: `https://HOST:PORT`.

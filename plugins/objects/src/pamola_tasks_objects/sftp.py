@@ -58,12 +58,14 @@ class SftpStore:
             raise DataError(f"{host}: its key is not the one in {known}: it may be another server") from None
         except paramiko.AuthenticationException:
             self.close()
-            raise DataError(f"{host}: access is denied with the credentials that the project file has for it") from None
+            raise DataError(
+                f"access to {host} is denied with the credentials that the project file has for it"
+            ) from None
         except paramiko.SSHException as error:
             self.close()
             if "known_hosts" in str(error):
                 raise DataError(
-                    f"{host}: its key is not in {known}: ask who runs it for the key, and add it (ssh-keyscan gives the"
+                    f"{host}: its key is not in {known}; ask who runs it for the key, and add it (ssh-keyscan gives the"
                     " key that answers, which need not be the server's)"
                 ) from None
             raise DataError(f"{host}: {error}") from None

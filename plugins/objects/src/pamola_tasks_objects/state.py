@@ -47,7 +47,7 @@ def explained(what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(f"{what}: there is no such file, bucket or folder") from None
     except PermissionError:
-        raise DataError(f"{what}: access is denied with the credentials that the project file has for it") from None
+        raise DataError(f"access to {what} is denied with the credentials that the project file has for it") from None
     except Exception as error:
         raise DataError(f"{what}: {_in_words(error)}") from None
 
