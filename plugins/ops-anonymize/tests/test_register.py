@@ -119,6 +119,17 @@ def test_another_task_is_refused_until_the_release_is_withdrawn(project: Path) -
     assert report["operations"][0]["metrics"]["releases"]["release"] == 2
 
 
+def test_a_release_whose_persons_nothing_recognises_asks_whether_they_are_in_earlier_ones(project: Path) -> None:
+    """The same table without its ids and one person more was `met`: a value follows by subtraction."""
+    succeeds(project, "run", "a")
+    people = pd.read_csv(project / "DATA/raw/people.csv")
+    people.drop(columns="id").to_csv(project / "DATA/raw/people.csv", index=False)
+    for columns, asks in ((["age", "zip"], True), (["age"], False)):
+        write_task(project, "nameless", person=None, quasi_identifiers=columns)
+        said = succeeds(project, "run", "nameless")
+        assert ("Are people of earlier releases in safe?" in said) == asks
+
+
 def test_doctor_and_verify_report_a_register_that_is_missing(project: Path) -> None:
     succeeds(project, "run", "a")
     assert "1 release, as entered" in pamola(project, "doctor").stdout

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,11 @@ class Register:
             if entry.counts:
                 self._sealed(entry)
         return found
+
+    def of_columns(self, quasi_identifiers: Collection[str]) -> list[int]:
+        """The numbers of the releases that count and have just these quasi-identifiers."""
+        asked = ((entry.number, entry.facts.get("settings") or {}) for entry in self.entries() if entry.counts)
+        return [number for number, how in asked if set(how.get("quasi_identifiers", ())) == set(quasi_identifiers)]
 
     def table(self, entry: Entry) -> ReleasedTable:
         """What was released."""

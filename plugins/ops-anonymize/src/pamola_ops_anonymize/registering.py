@@ -109,14 +109,18 @@ class Registration:
         """Compare a release with all earlier ones of the same persons, and enter it as prepared.
 
         Returns:
-            The metrics `releases`; nothing where no column identifies persons.
+            The metrics `releases`. Where no column identifies persons, only `not_compared_with`: the releases of the
+            same quasi-identifiers, if there are any.
 
         Raises:
             DataRefused: More follows from them together than is allowed.
             DataError: The register cannot be used.
         """
-        if not self.columns or release.coded.empty:
+        if release.coded.empty or self._operation.register is False:
             return {}
+        if not self.columns:
+            unknown = self.register.of_columns(self._operation.quasi_identifiers)
+            return {"not_compared_with": unknown} if unknown else {}
         ctx, operation, register = self._ctx, self._operation, self.register
         with register.preparing(ctx.run.record.run_id, ctx.step.id) as (entries, enter):
             table, whose = self.table_of(release, grouping)

@@ -200,6 +200,11 @@ def _of_release(operation: Any, metrics: Mapping[str, Any]) -> Iterator[str]:
         )
     if disclosed := releases.get("persons_disclosed"):
         yield f"May a sensitive value of {disclosed:,} persons follow from this and earlier releases together?"
+    if unknown := releases.get("not_compared_with"):
+        yield (
+            f"Are people of earlier releases in {operation.output_dataset}? It has no column to recognise persons by,"
+            f" and was not compared with releases of the same quasi-identifiers: {listed(list(map(str, unknown)))}"
+        )
     if operation.keep_order:
         yield "May the order of the input be known? The records are in it (`keep_order`)"
 
