@@ -115,6 +115,25 @@ def test_neither_the_command_line_nor_the_environment_does(
     assert ("--set" if more else next(iter(env))) in said
 
 
+@pytest.mark.parametrize(
+    ("locked", "meant"),
+    [
+        ("on_identifers", "on_identifiers"),
+        ("On-Identifiers", "on_identifiers"),
+        ("plainoperation.extra", "PlainOperation.extra"),
+        ("PlainOperation.extras", "PlainOperation has dataset_name"),
+        ("MaskOperation.keep", ""),
+        ("locked_site", ""),
+    ],
+)
+def test_a_slip_in_the_name_of_a_locked_parameter_is_an_error(cli: Cli, shop: Path, locked: str, meant: str) -> None:
+    """A lock that locks nothing is protection that was asked for and not given; other tasks have other operations."""
+    project_file(shop, f"locked: [{locked}]\n")
+    done = cli("--plugin", shop / "p.py", "config", "check", "t", cwd=shop)
+    assert done.returncode == (2 if meant else 0), done.stdout + done.stderr
+    assert meant in done.stderr
+
+
 @pytest.mark.parametrize("parameter", ["on_identifiers", "extra"])
 def test_a_locked_parameter_of_an_operation_keeps_its_default(cli: Cli, shop: Path, parameter: str) -> None:
     """Or what the project file says; by its name, or with the operation's before it."""

@@ -71,6 +71,21 @@ def test_a_strangers_project_above_ours_is_refused(cli: Cli, planted: Path, argu
 
 
 @needs_root
+@pytest.mark.parametrize("target", ["/etc/passwd", "elsewhere/.pamola.toml", "mine/.pamola.toml"])
+def test_a_link_as_the_mark_does_not_hide_whose_project_it_is(cli: Cli, planted: Path, home: Path, target: str) -> None:
+    """The folder that has the link is judged, even if the file that it leads to is ours, or in a trusted folder."""
+    other = planted.parent / "elsewhere"
+    other.mkdir()
+    for place in (other, planted / "mine"):
+        (place / ".pamola.toml").touch()
+    (planted / ".pamola.toml").unlink()
+    (planted / ".pamolaProject").symlink_to(planted.parent / target if "elsewhere" in target else planted / target)
+    trusting(home, other)
+    done = cli("--project", planted, "list", cwd=planted, code=4)
+    assert f"{planted} belongs to uid {STRANGER}" in done.stderr
+
+
+@needs_root
 @pytest.mark.parametrize("how", ["--project", "variable", "below"])
 def test_it_is_refused_however_it_is_named_and_used_once_the_user_says_so(
     cli: Cli, planted: Path, home: Path, how: str

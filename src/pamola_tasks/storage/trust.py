@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import PluginError, ProjectError, UntrustedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SETTINGS = ".pamola.toml"
 MARKERS = (SETTINGS, ".pamolaProject", *(f"configs/prj_config.{form}" for form in ("yaml", "yml", "toml", "json")))
@@ -82,11 +82,14 @@ def believe(path: Path, root: Path | None = None, found: os.stat_result | None =
     Raises:
         UntrustedError: With the file, its owner and mode, and what allows it.
     """
-    doubt, real = doubt_about(path, root, found), Path(os.path.realpath(path))
-    if doubt and not any(Path(os.path.realpath(allowed)) in (real, *real.parents) for allowed in _allowed()):
+    doubts = list(_doubts(path, root, found))
+    allowed = [Path(os.path.realpath(folder)) for folder in (_allowed() if doubts else ())]
+    doubts = [doubt for doubt in doubts if not {doubt[0], *doubt[0].parents} & {*allowed}]
+    if doubts:
         import json
 
-        folder = json.dumps(os.path.realpath(real.parent if root is None else root), ensure_ascii=False)
+        suspect, doubt = doubts[0]
+        folder = json.dumps(os.path.realpath(suspect.parent if root is None else root), ensure_ascii=False)
         raise UntrustedError(
             f"{doubt}: it could make you run what others wrote, and is not used."
             f" If you trust it, say so in {user_file()}:\n  [trust]\n  folders = [{folder}]"
@@ -96,14 +99,22 @@ def believe(path: Path, root: Path | None = None, found: os.stat_result | None =
 
 def doubt_about(path: Path, root: Path | None = None, found: os.stat_result | None = None) -> str:
     """The file or folder that others could have written, and how; arguments of `believe`. Empty where there is none."""
+    return next((doubt for _, doubt in _doubts(path, root, found)), "")
+
+
+def _doubts(path: Path, root: Path | None, found: os.stat_result | None) -> Iterator[tuple[Path, str]]:
+    """What others could have written, by its real path, and how; the root first. Arguments of `believe`."""
     if not hasattr(os, "geteuid"):
-        return ""
-    judged = [(path, os.stat(path) if found is None else found)]
-    folders = Path(os.path.realpath(path)).parents
-    if root is not None and (top := Path(os.path.realpath(root))) in folders:
-        judged += [(folder, os.stat(folder)) for folder in folders[: len(folders) - len(top.parents)]]
-    said = ((suspect, _objection(suspect, status)) for suspect, status in reversed(judged))  # the root is told first
-    return next((f"{suspect} {objection}" for suspect, objection in said if objection), "")
+        return
+    judged: list[tuple[Path, os.stat_result]] = []
+    if root is not None:
+        top, real = Path(os.path.realpath(root)), Path(os.path.realpath(path))
+        places = (real.parent, Path(os.path.realpath(path.parent)))  # of the file, and of a link to it
+        folders = {folder for place in places for folder in (place, *place.parents) if top in folder.parents}
+        judged = [(folder, os.stat(folder)) for folder in (top, *sorted(folders))]
+    for suspect, status in [*judged, (path, os.stat(path) if found is None else found)]:
+        if objection := _objection(suspect, status):
+            yield Path(os.path.realpath(suspect)), f"{suspect} {objection}"
 
 
 def _objection(path: Path, found: os.stat_result) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from pamola_tasks_config.layers import problem_in
 from pamola_tasks_config.schema import SYNONYMS, TaskKeys, kinds
 
 if TYPE_CHECKING:
-    from pamola_tasks.plan import Plan
+    from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import Config, ConfigLayer, Project
 
 _ASKING: tuple[KeyPath, ...] = (("encryption_mode",), ("encryption_key_path",), ("encryption", "recipients"))
@@ -85,13 +85,19 @@ def _unless_set(path: KeyPath, settings: Mapping[str, type]) -> Any:
     return value
 
 
-def changed_in_plan(config: Config, plan: Plan) -> list[str]:
-    """Parameters of operations that the project file locks and a step gives another value."""
+def changed_in_plan(config: Config, plan: Plan, known: Container[str]) -> list[str]:
+    """Parameters of operations that the project file locks and a step gives another value; slips of their names.
+
+    `known` are the names of operations, those of other tasks too.
+    """
     found = []
     for name in getattr(config, "locked", ()):
         operation, _, parameter = name.rpartition(".")
         for step in plan:
             cls = type(step.operation)
+            if meant := _misspelt_parameter(operation, parameter, step, config, known):
+                place = config.origins()["locked"].place
+                found.append(f"{place}: locked: {name} locks nothing of step {step.id}: {meant}")
             field = next((field for field in attrs.fields(cls) if field.alias == parameter), None)
             if field is None or operation not in ("", cls.__name__, step.name):
                 continue
@@ -101,6 +107,21 @@ def changed_in_plan(config: Config, plan: Plan) -> list[str]:
                 place = config.origins()["locked"].place
                 found.append(f"step {step.id}: {parameter} is locked by {place}: only the project file may set it")
     return found
+
+
+def _misspelt_parameter(operation: str, parameter: str, step: Step, config: Config, known: Container[str]) -> str:
+    """What a locked name was meant to be, where it is a slip of an operation's name or of one of its parameters."""
+    cls = type(step.operation)
+    names, fields = (cls.__name__, step.name), [field.alias for field in attrs.fields(cls) if field.init]
+    if operation:
+        if operation not in names:
+            near = "" if operation in known else likeness(operation, (cls.__name__,))
+            return f"did you mean '{near}.{parameter}'?" if near else ""
+        return "" if parameter in fields else f"{operation} has {', '.join(fields)}"
+    if parameter in (*fields, *kinds(), *SYNONYMS) or config.get(parameter, _UNKNOWN) is not _UNKNOWN:
+        return ""
+    near = likeness(parameter, fields)
+    return f"did you mean {near!r}?" if near else ""
 
 
 def lost_encryption(

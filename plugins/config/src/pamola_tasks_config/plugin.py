@@ -86,7 +86,7 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> list[str]:
         return []
     from pamola_tasks_config.decided import changed_in_plan
 
-    return changed_in_plan(run.config, plan)
+    return changed_in_plan(run.config, plan, run.kernel.operations)
 
 
 @hookimpl
