@@ -285,3 +285,48 @@ def test_a_run_whose_end_cannot_be_read_back_is_no_success(cli, project):
     )
     done = cli("--plugin", "replaces.py", "run", "t", cwd=project, code=1)
     assert "cannot be read back" in done.stdout + done.stderr
+
+
+TANGLED = """\
+import sys
+from pamola_tasks import Operation, OperationResult, hookimpl
+
+def circle():
+    one, other = ValueError("one"), KeyError("other")
+    one.__cause__ = one.__context__ = other
+    other.__cause__ = other.__context__ = one
+    raise one
+
+def chain(length):
+    if not length:
+        raise ValueError("the first")
+    try:
+        chain(length - 1)
+    except ValueError as error:
+        raise ValueError("the next") from error
+
+class Tangled(Operation):
+    how: str = ""
+
+    def execute(self, ctx):
+        exec(self.how, globals())
+        return OperationResult.success()
+
+@hookimpl
+def pamola_add_operations():
+    return {"Tangled": Tangled}
+"""
+
+
+def test_errors_with_tangled_causes_and_emptied_import_paths(cli, project):
+    """Causes in circles and in long chains took for ever; without finders, no report was written."""
+    hows = {"circle": "circle()", "chain": "chain(300)", "finders": "sys.meta_path.clear()",
+            "paths": "sys.path.clear()"}  # fmt: skip
+    steps = [{"Tangled": {"how": how}, "id": name} for name, how in hows.items()]
+    (project / "tangled.py").write_text(TANGLED)
+    (project / "configs/t.json").write_text(json.dumps({"continue_on_error": True, "operations": steps}))
+    cli("--plugin", "tangled.py", "run", "t", cwd=project, code=1)
+    operations = json.loads((project / "DATA/reports/t_report.json").read_text())["operations"]
+    assert [(each["step"], each["status"]) for each in operations] == [
+        ("circle", "error"), ("chain", "error"), ("finders", "success"), ("paths", "success")
+    ]  # fmt: skip

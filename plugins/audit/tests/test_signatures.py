@@ -82,3 +82,12 @@ def test_a_public_key_that_was_exchanged_with_the_reports_vouches_for_nothing(cl
         path.write_bytes(b"%s<!-- signature: %s -->\n" % (signed, text))
     (chain / ".pamola/signing.pub").write_bytes(public + b"\n")
     assert "another key" in cli("verify", "DATA/reports", cwd=chain, code=1).stdout
+
+
+def test_verify_of_the_task_names_an_exchanged_public_key(cli, chain):
+    """Recipients would get it from the project, and believe forged reports."""
+    cli("keys", "init", "--signing", cwd=chain, code=0)
+    cli("run", "a", cwd=chain, code=0)
+    (chain / ".pamola/signing.pub").write_bytes(base64.b64encode(bytes(32)) + b"\n")
+    (row,) = json.loads(cli("verify", "a", "--json", cwd=chain, code=1).stdout)["records"]
+    assert (row["status"], "signing.pub" in row["why"]) == ("changed", True)

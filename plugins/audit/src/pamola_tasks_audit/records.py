@@ -12,6 +12,7 @@ import attrs
 from pamola_tasks.errors import PamolaTaskError, ReportingError, UsageError
 from pamola_tasks.storage.journal import TORN
 from pamola_tasks.storage.leftovers import outdated
+from pamola_tasks_audit.signatures import PUBLIC, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,6 +150,17 @@ def _files_in(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 # ---------------------------------------------------------------- whether the records are as they were
 
 
+def _another_key(run: RunServices, report: str) -> str:
+    """What is wrong with the project's public key, which recipients get: it is not that of the signed report."""
+    try:
+        signer, public = signer_of(run.files.read(report, "report")), run.files.read(PUBLIC, "config")
+    except (PamolaTaskError, OSError):
+        return ""
+    if not signer or public.decode("ascii", "replace").strip() == signer:
+        return ""
+    return f"reports are signed with the key {signer}, and {PUBLIC} is another: restore it, or run the task again"
+
+
 def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
     """What is wrong with records: the report's files, the history, checkpoints, and outputs that no record explains."""
     place = run.places.of(run.record.task_id)
@@ -175,6 +187,8 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         if (later := recorded.later) is not None and later.get("authentic") is False:
             said = f"run {later.get('task_run_id')} was not recorded with the project's key: run the task again with it"
             found.append(_row("history", "", "not ours", said))
+    if recorded.newest and not found and (said := _another_key(run, place.report())):
+        found.append(_row("record", PUBLIC, "changed", said))
     if recorded.newest and (said := _unended(run)):
         found.append(_row("history", "", "unfinished", said))
     kinds = {"history": "history", "checkpoints": "state", "reporter": "report"}

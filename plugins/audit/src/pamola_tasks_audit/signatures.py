@@ -70,6 +70,12 @@ def is_public_key(text: str) -> bool:
         return False
 
 
+def signer_of(data: bytes) -> str:
+    """The public key that a report names as that of its signature; empty if it is not signed."""
+    found = next(filter(None, (pattern.search(data, max(0, len(data) - 400)) for pattern, _ in _PLACES)), None)
+    return found["public"].decode() if found else ""
+
+
 def problem_of(path: Path, public: str, fits: Callable[[bytes, str, str], bool]) -> str:
     """Why a report is not as it was signed; empty where it is."""
     data = path.read_bytes()

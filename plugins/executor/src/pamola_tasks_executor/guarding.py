@@ -26,6 +26,7 @@ _MODULES = tuple(
     "builtins io os posix nt posixpath json json.encoder json.decoder zlib hashlib hmac time threading".split()
 )
 _DEPTH = 50  # of metrics: whoever writes reports and the journal has to go through them
+_ERRORS = 1000  # that led to one: more are not asked for their texts
 
 
 def guarded(name: str, attempt: Callable[[], T]) -> T:
@@ -79,12 +80,19 @@ def _unwritable(value: Any, depth: int) -> str:
     return ""
 
 
-def _has_text(error: BaseException, depth: int = 0) -> bool:
-    """Whether an error, those that led to it and those in it can be printed."""
+def _has_text(error: BaseException) -> bool:
+    """Whether an error, those that led to it and those in it can be printed. Each is asked once: causes can loop."""
+    seen: dict[int, BaseException] = {}
+    left = [error]
     with contextlib.suppress(BaseException):  # its own text may raise what it likes
-        str(error)
-        near = (error.__cause__, error.__context__, *getattr(error, "exceptions", ()))
-        return depth > 50 or all(_has_text(each, depth + 1) for each in near if each is not None)
+        while left and len(seen) < _ERRORS:
+            one = left.pop()
+            if id(one) not in seen:
+                seen[id(one)] = one
+                str(one)
+                near = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+                left += [each for each in near if each is not None]
+        return True
     return False
 
 
@@ -212,6 +220,12 @@ def _put_functions(before: list[tuple[Any, dict[str, Any]]]) -> None:
         now.update({name: it for name, it in names.items() if callable(it) and now.get(name) is not it})
 
 
+def _put_entries(now: list[Any], before: list[Any]) -> None:
+    """Put back what was taken out of a list that imports go by; what was added stays, since modules may need it."""
+    if any(entry not in now for entry in before):
+        now[:] = [*before, *(entry for entry in now if entry not in before)]
+
+
 def _put_streams(before: tuple[Any, ...]) -> None:
     sys.stdin, sys.stdout, sys.stderr = before
 
@@ -222,6 +236,8 @@ _PARTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (_environment, _put_environment),
     (lambda: (sys.stdin, sys.stdout, sys.stderr), _put_streams),
     (sys.getrecursionlimit, sys.setrecursionlimit),
+    (lambda: sys.path.copy(), lambda before: _put_entries(sys.path, before)),
+    (lambda: sys.meta_path.copy(), lambda before: _put_entries(sys.meta_path, before)),
 ]
 if sys.platform != "win32":
     _PARTS += [  # a timer first: its signal would meet the handler of before

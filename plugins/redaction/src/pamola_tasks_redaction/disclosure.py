@@ -35,6 +35,7 @@ REMARK = "[*** may be data: --show-data shows it]"
 _RAISE = opcode.opmap["RAISE_VARARGS"]
 _COMPILED = (".pyx", ".pxi", ".pxd", ".pyx.in", ".c", ".rs")
 _TOLD = "_pamola_told"
+_ERRORS = 100  # that led to one: more are not in its traceback
 
 # Errors whose text, where the interpreter itself raises them, speaks of types and names only.
 _OF_THE_LANGUAGE: tuple[type[BaseException], ...] = (TypeError, AttributeError, NameError, UnboundLocalError)
@@ -128,7 +129,7 @@ class Disclosure:
         cause = error.__cause__
         context = None if error.__suppress_context__ else error.__context__
         before = cause if cause is not None else context
-        if before is not None and id(before) not in seen:
+        if before is not None and id(before) not in seen and len(seen) < _ERRORS:
             yield from self._trace(before, seen)
             yield "\nThat caused the following:\n\n" if cause is not None else "\nWhile that was handled:\n\n"
         if error.__traceback__ is not None:
@@ -141,6 +142,8 @@ class Disclosure:
         yield f"{name}: {text}\n" if text else f"{name}\n"
         if isinstance(error, BaseExceptionGroup):
             for one in error.exceptions:
+                if id(one) in seen or len(seen) >= _ERRORS:
+                    continue
                 yield from ("  | " + line + "\n" for line in "".join(self._trace(one, seen)).splitlines())
 
     def _circumstances(self, error: BaseException) -> Iterator[str]:
