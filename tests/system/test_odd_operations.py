@@ -22,6 +22,16 @@ class Moody(Exception):
 class Deep(Exception):
     def __str__(self): return str(self)
 
+class Hidden(Exception):
+    def __getattribute__(self, name): raise RuntimeError("no attribute")
+
+class Kind(type):
+    @property
+    def __name__(cls): raise RuntimeError("no name")
+
+class Nameless(Exception, metaclass=Kind):
+    pass
+
 class Bad:
     def __str__(self): raise RuntimeError("no text")
 
@@ -75,6 +85,8 @@ ODD = {
     "error without text": lambda ctx: raises(Mute()),
     "error that leaves": lambda ctx: raises(Moody()),
     "error without end": lambda ctx: raises(Deep()),
+    "error without attributes": lambda ctx: raises(Hidden()),
+    "error without a name": lambda ctx: raises(Nameless()),
     "caused by one": lambda ctx: caused(),
     "a group of them": lambda ctx: raises(ExceptionGroup("several", [Mute()])),
     "a failure without text": lambda ctx: OperationResult.failure(Mute()),
@@ -88,6 +100,8 @@ LEFT = {
     "alarm": lambda ctx: signal.setitimer(signal.ITIMER_REAL, 0.2),
     "mask": lambda ctx: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
     "output": lambda ctx: setattr(sys, "stdout", None),
+    "closed output": lambda ctx: (sys.stdout.close(), sys.stderr.close()),
+    "closed descriptors": lambda ctx: (os.close(1), os.close(2)),
 }
 
 class Odd(Operation):
@@ -192,7 +206,8 @@ def test_what_cannot_be_written_down_fails_the_step_by_name_and_nothing_else(run
 
 def test_what_an_operation_leaves_behind_is_put_right(run, project):
     """The fine step behind each one finds what the first found, which has a step behind it that leaves nothing."""
-    _, report = run(["", *LEFT], 0, wait=0.5)
+    done, report = run(["", *LEFT], 0, wait=0.5)
+    assert "t succeeded" in done.stdout
     assert set(steps(report).values()) == {"success"}
     found = [(project / f"DATA/processed/t/output/b{number or ''}.csv") for number in range(len(LEFT) + 1)]
     assert [path.read_text() for path in found] == [found[0].read_text()] * len(found)
@@ -235,6 +250,21 @@ def test_a_command_that_is_terminated_before_its_tasks_begin_says_so(start, proj
     process.terminate()
     out, _ = process.communicate(timeout=120)
     assert (process.returncode, "terminated" in out) == (143, True)
+
+
+def test_a_thread_that_never_ends_does_not_keep_the_command(cli, project):
+    """Python waits for it without end; it is named, and ended with the process."""
+    endless = "threading.Thread(target=threading.Event().wait, name='endless').start()"
+    (project / "starts.py").write_text(
+        "import threading\nfrom pamola_tasks import Operation, OperationResult, hookimpl\n"
+        f"class Starts(Operation):\n    def execute(self, ctx):\n        {endless}\n"
+        "        return OperationResult.success()\n"
+        "@hookimpl\ndef pamola_add_operations(): return {'Starts': Starts}\n"
+    )
+    (project / "configs/t.yaml").write_text("operations: [Starts: {}]\n")
+    done = cli("--plugin", "starts.py", "run", "t", cwd=project, code=0)
+    assert "ended with the process: endless" in done.stderr
+    assert "t succeeded" in done.stdout
 
 
 REPLACED = {

@@ -9,6 +9,7 @@ import copy
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import cache, cached_property
@@ -330,7 +331,12 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         from pamola_tasks.storage.ending import ends_with_words
 
         _at_the_end.enter_context(ends_with_words("while Python ended, after a command that failed"))
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    if args is None and threading.active_count() > 1:
+        from pamola_tasks_cli.leaving import end_without_threads
+
+        end_without_threads(code)
+    sys.exit(code)
 
 
 _at_the_end = ExitStack()  # what is left in place until the process is gone

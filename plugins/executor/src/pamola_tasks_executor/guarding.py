@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pamola_tasks.errors import OperationError
 from pamola_tasks.record import Artifact, OperationResult
 from pamola_tasks.secret import withheld
+from pamola_tasks_executor.standard_streams import StandardStreams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,17 +43,23 @@ def guarded(name: str, attempt: Callable[[], T]) -> T:
             _refuse_unwritable(name, result)
         return result
     except BaseException as error:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            traceback.clear_frames(error.__traceback__)  # which hold what it has opened
+        _let_files_go(error)
         if _has_text(error):
             raise
-        kind = type(error).__name__
+        kind = type.__dict__["__name__"].__get__(type(error))  # whatever the class makes of its name
     finally:
         if os.getpid() != pid:
             os.write(2, f"warning: {name}: a process that it forked returned from it, and was ended\n".encode())
             os._exit(1)
     # Not in the handler: the other error would be a part of this one.
     raise OperationError(f"{name} raised {kind}: no text can be made of it or of what led to it")
+
+
+def _let_files_go(error: BaseException) -> None:
+    """Where an attempt used up all files: its frames hold what it has opened."""
+    with contextlib.suppress(BaseException):  # an attribute of an error may raise what it likes
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            traceback.clear_frames(error.__traceback__)
 
 
 def _refuse_unwritable(name: str, result: OperationResult) -> None:
@@ -89,7 +96,12 @@ def _has_text(error: BaseException) -> bool:
             one = left.pop()
             if id(one) not in seen:
                 seen[id(one)] = one
-                str(one)
+                _ = (
+                    str(one),
+                    type(one).__name__,
+                    one.__class__,
+                    one.__traceback__,
+                )  # each may raise
                 near = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
                 left += [each for each in near if each is not None]
         return True
@@ -104,6 +116,7 @@ class _State:
         self._running = 0
         self._before: list[tuple[Callable[[Any], Any], Callable[[], Any], Any]] = []
         self._descriptors: tuple[int, int] | None = None
+        self._streams = contextlib.ExitStack()
         self._functions: list[tuple[Any, dict[str, Any]]] = []
 
     @contextlib.contextmanager
@@ -114,6 +127,7 @@ class _State:
             if self._running == 1:
                 self._before = [(put, get, value) for get, put in _PARTS for value in _got(get)]
                 self._descriptors = _descriptors()
+                self._streams.callback(StandardStreams().put_back)
                 self._functions = _functions()
             _keep_descriptors(self._descriptors)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if sys.platform != "win32" else None
@@ -127,6 +141,9 @@ class _State:
                     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 with self._lock:
                     self._running -= 1
+                    if not self._running:
+                        with contextlib.suppress(OSError, ValueError):
+                            self._streams.close()
                     for put, get, value in self._before if not self._running else ():
                         if _got(get) != [value]:
                             with contextlib.suppress(OSError, ValueError):  # ValueError: handlers of the main thread
@@ -226,15 +243,10 @@ def _put_entries(now: list[Any], before: list[Any]) -> None:
         now[:] = [*before, *(entry for entry in now if entry not in before)]
 
 
-def _put_streams(before: tuple[Any, ...]) -> None:
-    sys.stdin, sys.stdout, sys.stderr = before
-
-
 _PARTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (os.getcwd, os.chdir),
     (_umask, os.umask),
     (_environment, _put_environment),
-    (lambda: (sys.stdin, sys.stdout, sys.stderr), _put_streams),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (lambda: sys.path.copy(), lambda before: _put_entries(sys.path, before)),
     (lambda: sys.meta_path.copy(), lambda before: _put_entries(sys.meta_path, before)),
