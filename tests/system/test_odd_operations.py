@@ -64,6 +64,12 @@ def caused():
     except Mute as error:
         raise ValueError("that") from error
 
+def tower():
+    error = ValueError("one of 2 ** 40")
+    for _ in range(40):
+        error = ExceptionGroup("twice the same", [error, error])
+    return error
+
 def write(ctx):
     ctx.data.write("a", pandas.DataFrame({"n": [1]}))
 
@@ -89,6 +95,7 @@ ODD = {
     "error without a name": lambda ctx: raises(Nameless()),
     "caused by one": lambda ctx: caused(),
     "a group of them": lambda ctx: raises(ExceptionGroup("several", [Mute()])),
+    "a tower of groups": lambda ctx: raises(tower()),
     "a failure without text": lambda ctx: OperationResult.failure(Mute()),
 }
 

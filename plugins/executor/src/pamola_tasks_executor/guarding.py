@@ -28,6 +28,7 @@ _MODULES = tuple(
 )
 _DEPTH = 50  # of metrics: whoever writes reports and the journal has to go through them
 _ERRORS = 1000  # that led to one: more are not asked for their texts
+_PRINTED = 10_000  # errors in the traceback of one
 
 
 def guarded(name: str, attempt: Callable[[], T]) -> T:
@@ -102,10 +103,23 @@ def _has_text(error: BaseException) -> bool:
                     one.__class__,
                     one.__traceback__,
                 )  # each may raise
-                near = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+                near = (one.__cause__, one.__context__, *_in_group(one))
                 left += [each for each in near if each is not None]
-        return True
+        lines: dict[int, int] = {}
+        return max(_printed(one, lines) for one in seen.values()) <= _PRINTED
     return False
+
+
+def _printed(error: BaseException, known: dict[int, int]) -> int:
+    """How many errors a traceback of this one prints: those of a group each time that they are in it."""
+    if id(error) not in known:
+        known[id(error)] = 1  # also of a group that is in itself
+        known[id(error)] += sum(_printed(each, known) for each in _in_group(error))
+    return known[id(error)]
+
+
+def _in_group(error: BaseException) -> tuple[BaseException, ...]:
+    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
 class _State:
