@@ -75,7 +75,7 @@ def test_secrets_are_hidden_in_worker_processes_in_plugins_errors_and_in_exports
     beside = tmp_path / "beside"
     beside.mkdir()
     head = f"SHAPES, ARGUMENTS, PLUGIN = {SHAPES!r}, {ARGUMENTS!r}, {PLUGIN!r}\n"
-    for name, text in (("talks", TALKS), ("watches", WATCHES), ("broken", BROKEN), ("objects", OBJECTS)):
+    for name, text in (("talks", TALKS), ("watches", WATCHES), ("broken", BROKEN), ("objecting", OBJECTS)):
         (beside / f"{name}.py").write_text(head + text)
     (project / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in FROM_FILE.items()))
     config = {"env_file": ".env", "shop": "${env:SHOP_PASSWORD}", "mail_token": "${env:MAIL_TOKEN}", "fails": False}
@@ -87,7 +87,7 @@ def test_secrets_are_hidden_in_worker_processes_in_plugins_errors_and_in_exports
     for arguments, code in [
         (["-v", *watching, "run", script, *processes, "--json"], 0),
         (["-v", *watching, "--traceback", "run", script, *processes, "--restart", "--set", "fails=true"], 1),
-        (["--plugin", str(beside / "objects.py"), "run", script], None),
+        (["--plugin", str(beside / "objecting.py"), "run", script], None),
         (["--plugin", str(beside / "broken.py"), "--traceback", "plugins"], None),
         (["--plugin", str(beside / "broken.py"), "run", script], None),
         (["config", "show", script, "--origin"], 0),

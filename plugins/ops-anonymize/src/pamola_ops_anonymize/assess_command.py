@@ -210,7 +210,10 @@ def _table(kernel: KernelView, path: Path, reading: Mapping[str, str]) -> Table:
         return table
     columns = describe(table.dataset)
     found: dict[str, Any] = {each.name: dict(each.type) for each in columns if each.type and _fits(each)}
-    numbers = {name: type_ for name, type_ in found.items() if type_["type"] in ("integer", "number")}
+    kinds = {name: type_["type"] for name, type_ in found.items()}
+    # More digits than a number holds: codes rather than amounts, and no operation of the draft computes with decimals.
+    found |= dict.fromkeys((name for name, kind in kinds.items() if kind == "decimal"), "text")
+    numbers = {name: found[name] for name, kind in kinds.items() if kind in ("integer", "number")}
     if numbers and not _readable(kernel, attrs.evolve(table, types=numbers)):
         for name, type_ in numbers.items():
             if not _readable(kernel, attrs.evolve(table, types={name: type_})):
