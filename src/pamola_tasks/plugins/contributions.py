@@ -14,7 +14,22 @@ if TYPE_CHECKING:
     from pamola_tasks.plugins.discovery import PluginRecord
 
 
-class Contributions(Mapping[str, Any]):
+class _Found(Mapping[str, Any]):
+    """What plugins gave by name, with who gave it: its names are known before anything is imported."""
+
+    _found: dict[str, tuple[PluginRecord, Any]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+
+class Contributions(_Found):
     """The contributions to one hook, by name. A value that is given as `"module:object"` is imported when asked for.
 
     Args:
@@ -30,7 +45,7 @@ class Contributions(Mapping[str, Any]):
 
     def __init__(self, plugins: HookCalls, hook: str, what: str, **arguments: Any) -> None:
         self._what = what
-        self._found: dict[str, tuple[PluginRecord, Any]] = {}
+        self._found = {}
         given: list[tuple[PluginRecord, str, Contribution]] = []
         for record, answer in plugins.each(hook, **arguments):
             if not isinstance(answer, Mapping):
@@ -53,15 +68,6 @@ class Contributions(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return imported(*self._found[name], f"{self._what.partition(' ')[2]} {name!r}")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
-
     def owner(self, name: str) -> PluginRecord:
         """The plugin that brings a name."""
         return self._found[name][0]
@@ -71,7 +77,7 @@ class Contributions(Mapping[str, Any]):
         return self._found[name][1]
 
 
-class Sections(Mapping[str, type]):
+class Sections(_Found):
     """By plugin, the attrs class of its section of the configuration; `"module:Class"` is imported when asked for.
 
     Args:
@@ -83,7 +89,7 @@ class Sections(Mapping[str, type]):
 
     def __init__(self, plugins: HookCalls) -> None:
         answers = [(record, answer) for record, answer in plugins.each("pamola_add_settings") if answer is not None]
-        self._found: dict[str, tuple[PluginRecord, Any]] = {record.name: (record, answer) for record, answer in answers}
+        self._found = {record.name: (record, answer) for record, answer in answers}
         for name in self.known():
             self[name]
 
@@ -94,15 +100,6 @@ class Sections(Mapping[str, type]):
             raise PluginError(f"plugin {record.label}: its settings {cls!r} are not an attrs class")
         self._found[name] = record, cls
         return cls
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
 
     def known(self) -> list[str]:
         """The plugins whose class is imported by now."""

@@ -92,17 +92,12 @@ def _has_text(error: BaseException) -> bool:
     """Whether an error, those that led to it and those in it can be printed. Each is asked once: causes can loop."""
     seen: dict[int, BaseException] = {}
     left = [error]
-    with contextlib.suppress(BaseException):  # its own text may raise what it likes
+    with contextlib.suppress(BaseException):  # its text and its attributes may raise what they like
         while left and len(seen) < _ERRORS:
             one = left.pop()
             if id(one) not in seen:
                 seen[id(one)] = one
-                _ = (
-                    str(one),
-                    type(one).__name__,
-                    one.__class__,
-                    one.__traceback__,
-                )  # each may raise
+                _ = str(one), type(one).__name__, one.__class__, one.__traceback__
                 near = (one.__cause__, one.__context__, *_in_group(one))
                 left += [each for each in near if each is not None]
         lines: dict[int, int] = {}
